@@ -1,0 +1,1 @@
+"""Critics: models that judge a picture against the criteria of a plan."""

@@ -1,0 +1,1 @@
+"""The Markov decision process: actions, state, transition and reward, all pure functions."""

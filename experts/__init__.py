@@ -1,0 +1,1 @@
+"""Experts: the registry of image models, and the adapters that call them."""

@@ -1,0 +1,1 @@
+"""Policies: what chooses the next action, be it by stated rules or by learning."""

@@ -1,0 +1,1 @@
+"""Values and errors that every other layer shares. Imports nothing of ours."""

@@ -1,0 +1,186 @@
+"""A plan: what a long prompt asks for, as commands to carry out and criteria to judge by.
+
+The criteria follow the Davidsonian Scene Graph (Cho et al., ICLR 2024): atomic yes/no questions
+with dependencies, so that "is the car red?" counts only where there is a car.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from poser.core.errors import PlanError
+from poser.core.value import Value
+
+Op = Literal[
+    "create",
+    "add",
+    "remove",
+    "replace",
+    "count",
+    "recolour",
+    "attribute",
+    "relation",
+    "background",
+    "style",
+    "text",
+    "finish",
+    "other",
+]
+"""What a command does; experts declare which of these they serve (``ExpertSpec.capabilities``)."""
+
+CriterionKind = Literal[
+    "entity", "count", "attribute", "relation", "global", "text", "absence", "other"
+]
+
+Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class Criterion(Value):
+    """One atomic yes/no question about the finished picture.
+
+    Attributes:
+        id: Unique within the plan.
+        question: The question in English, ending in a question mark.
+        kind: What the question is about.
+        about: The tuple behind the question, in the manner of DSG: ``(entity,)``,
+            ``(entity, attribute)``, ``(entity, count)``, ``(subject, object, relation)``.
+        expected: The answer that satisfies the prompt; ``False`` for "no bananas".
+        depends_on: Ids of criteria that must hold for this one to make sense.
+        weight: Relative weight in the potential, > 0.
+    """
+
+    id: Identifier
+    question: Annotated[str, Field(min_length=1)]
+    kind: CriterionKind = "other"
+    about: tuple[str, ...] = ()
+    expected: bool = True
+    depends_on: tuple[Identifier, ...] = ()
+    weight: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+
+
+class Command(Value):
+    """One thing to do to the picture.
+
+    Attributes:
+        id: Unique within the plan.
+        op: What kind of change it is.
+        instruction: The change as an editor is told it, in English ("make the car red").
+        subject: What it is about ("car"); empty where it is about the whole picture.
+        depends_on: Ids of commands to settle first.
+        criteria: The questions that tell whether the command is satisfied.
+        caption: The same as a phrase of a caption ("a red car"), for text_to_image.
+        source: The words of the prompt that it comes from.
+        text: The literal text to set on the picture, for ``op == "text"``.
+    """
+
+    id: Identifier
+    op: Op
+    instruction: Annotated[str, Field(min_length=1)]
+    subject: str = ""
+    depends_on: tuple[Identifier, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    caption: str = ""
+    source: str = ""
+    text: str | None = None
+
+
+class SetAside(Value):
+    """A criterion that the configured critic cannot judge, and why."""
+
+    criterion: Identifier
+    reason: str
+
+
+class Plan(Value):
+    """The decomposition of a prompt.
+
+    Attributes:
+        prompt: The prompt as given.
+        commands: What to do, in a workable order.
+        set_aside: Criteria outside the critic's scope. They are shown as not judged, and never
+            count as satisfied.
+        edits_picture: Whether the prompt edits a given picture rather than describing a new one.
+        decomposer: Name and version of what made the plan.
+
+    Raises:
+        PlanError: Duplicate ids, or dependencies that are unknown or circular.
+    """
+
+    prompt: str
+    commands: tuple[Command, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    edits_picture: bool = False
+    decomposer: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_graph("command", {c.id: c.depends_on for c in self.commands}, len(self.commands))
+        criteria = [k for c in self.commands for k in c.criteria]
+        _check_graph("criterion", {k.id: k.depends_on for k in criteria}, len(criteria))
+        known = {k.id for k in criteria}
+        for aside in self.set_aside:
+            if aside.criterion not in known:
+                raise PlanError(f"the plan sets aside an unknown criterion {aside.criterion!r}")
+        return self
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """All criteria, in the order of their commands."""
+        return tuple(k for c in self.commands for k in c.criteria)
+
+    @property
+    def judged(self) -> tuple[Criterion, ...]:
+        """The criteria that the critic is asked: all but those set aside."""
+        aside = {a.criterion for a in self.set_aside}
+        return tuple(k for k in self.criteria if k.id not in aside)
+
+    @property
+    def caption(self) -> str:
+        """The plan as one concise caption, for models that read only short prompts."""
+        return ", ".join(c.caption for c in self.commands if c.caption)
+
+    def command(self, command_id: str) -> Command:
+        """The command of that id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for command in self.commands:
+            if command.id == command_id:
+                return command
+        raise KeyError(command_id)
+
+    def setting_aside(self, reasons: Mapping[str, str]) -> Plan:
+        """This plan with the criteria of those ids set aside, each with its reason."""
+        aside = tuple(
+            SetAside(criterion=k.id, reason=reasons[k.id])
+            for k in self.criteria
+            if k.id in reasons
+        )
+        return self.model_copy(update={"set_aside": aside})
+
+
+def in_dependency_order(criteria: Iterable[Criterion]) -> Iterator[Criterion]:
+    """The criteria, each after those it depends on (dependencies outside are ignored)."""
+    by_id = {k.id: k for k in criteria}
+    graph = {k.id: [d for d in k.depends_on if d in by_id] for k in by_id.values()}
+    for criterion_id in TopologicalSorter(graph).static_order():
+        yield by_id[criterion_id]
+
+
+def _check_graph(noun: str, graph: Mapping[str, tuple[str, ...]], count: int) -> None:
+    if len(graph) != count:
+        raise PlanError(f"the plan has two {noun} entries of one id")
+    for node, parents in graph.items():
+        for parent in parents:
+            if parent not in graph:
+                raise PlanError(f"{noun} {node!r} depends on {parent!r}, which is not in the plan")
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle = " -> ".join(error.args[1])
+        raise PlanError(f"the plan's {noun} dependencies are circular: {cycle}") from error

@@ -1,0 +1,137 @@
+"""Calling experts and critics for the MDP, with nothing paid for twice.
+
+This is the one place where training and composing meet the outside world: a call goes to the
+record of finished calls first, then to the expert; errors of ours become typed failures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from critic.base import Critic
+from envs.potential import check_complete
+from experts.base import Expert
+from poser.core.critique import CriticFailure, Critique
+from poser.core.errors import CriticError, ExpertError, MalformedCritiqueError
+from poser.core.expert import ExpertFailure, ExpertRequest, ExpertResult
+from poser.core.picture import ImageRef, ImageStore
+from poser.core.plan import Plan
+from poser.core.value import content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished call on record.
+
+    Attributes:
+        value: The result or critique, as plain JSON data.
+        step: The step it was made for; ``None`` where another run made it.
+    """
+
+    value: dict[str, Any]
+    step: int | None
+
+
+class CallRecord(Protocol):
+    """Where finished calls are kept, by content."""
+
+    def get(self, key: str) -> Finished | None:
+        """The finished call of that key, if any."""
+        ...
+
+    def put(self, key: str, value: dict[str, Any], step: int) -> None:
+        """Keeps a finished call for good, before anything else is made of it."""
+        ...
+
+
+@dataclass(slots=True)
+class Caller:
+    """Calls experts and a critic, and remembers.
+
+    Attributes:
+        expert: Finds an expert by id.
+        critic: The critic.
+        images: Where pictures are kept.
+        record: Where finished calls are kept.
+        outside_seconds: Seconds spent inside experts and critic so far.
+    """
+
+    expert: Callable[[str], Expert]
+    critic: Critic
+    images: ImageStore
+    record: CallRecord
+    outside_seconds: float = field(default=0.0)
+
+    def call(self, request: ExpertRequest, step: int) -> tuple[ExpertResult | ExpertFailure, bool]:
+        """The outcome of a request, and whether it came from the record.
+
+        A result on record costs nothing again, unless it was made for this very step by a process
+        that died before it could account for it.
+        """
+        key = f"expert-{request.key}"
+        if found := self.record.get(key):
+            result = ExpertResult.model_validate(found.value)
+            if found.step != step:
+                result = result.model_copy(update={"cost": 0.0})
+            return result, True
+        started = time.perf_counter()
+        try:
+            (generated,) = self.expert(request.expert).generate([request], self.images)
+        except ExpertError as error:
+            seconds = time.perf_counter() - started
+            self.outside_seconds += seconds
+            return _expert_failure(error, seconds), False
+        self.outside_seconds += time.perf_counter() - started
+        result = ExpertResult(
+            image=self.images.put(generated.image),
+            seconds=generated.seconds,
+            cost=generated.cost,
+            details=generated.details,
+        )
+        self.record.put(key, result.to_dict(), step)
+        return result, False
+
+    def judge(self, plan: Plan, image: ImageRef, step: int) -> Critique | CriticFailure:
+        """The critique of a picture. Incomplete ones become failures, never low scores."""
+        key = f"critic-{judgement_key(self.critic, plan, image)}"
+        if found := self.record.get(key):
+            critique = Critique.model_validate(found.value)
+            return critique if found.step == step else critique.model_copy(update={"cost": 0.0})
+        started = time.perf_counter()
+        try:
+            critique = self.critic.judge(plan, self.images.get(image.sha256))
+            check_complete(plan, critique)
+        except CriticError as error:
+            seconds = time.perf_counter() - started
+            self.outside_seconds += seconds
+            malformed = isinstance(error, MalformedCritiqueError)
+            return CriticFailure(
+                reason="malformed" if malformed else "unavailable",
+                message=str(error),
+                seconds=seconds,
+            )
+        self.outside_seconds += time.perf_counter() - started
+        self.record.put(key, critique.to_dict(), step)
+        return critique
+
+
+def judgement_key(critic: Critic, plan: Plan, image: ImageRef) -> str:
+    """What a judgement depends on: the critic, the questions and the picture."""
+    questions = [k.to_dict() for k in plan.judged]
+    return content_hash(
+        {"critic": critic.id, "revision": critic.revision, "asked": questions, "of": image.sha256}
+    )
+
+
+def _expert_failure(error: ExpertError, seconds: float) -> ExpertFailure:
+    return ExpertFailure.model_validate(
+        {
+            "reason": error.kind,
+            "message": str(error),
+            "retryable": error.retryable,
+            "seconds": seconds,
+        }
+    )

@@ -1,0 +1,48 @@
+"""The rules of the game: the numbers that the MDP is played by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from poser.core.plan import Plan
+from poser.core.value import NonNegative, UnitInterval, Value
+
+
+class Rules(Value):
+    """Everything about the MDP that is not in the plan or the registry.
+
+    Attributes:
+        max_steps: Steps in an episode (the paper uses 6).
+        budget: Hard cap on spend, in US dollars; ``None`` for no cap.
+        max_attempts: Failed attempts after which a command is given up (3 in the paper).
+        max_failures: Failed calls in a row after which an expert is marked down.
+        max_critic_failures: Failed judgements in a row after which the episode ends.
+        threshold: Score from which a criterion counts as satisfied.
+        cost_weight: lambda, reward lost per US dollar.
+        step_penalty: Reward lost per step.
+        quality_weight: Weight of the critic's quality score in the potential; 0 leaves it out.
+        judgement_cost: US dollars that one judgement by the critic costs; a call is affordable
+            only if its judgement is too.
+        unjudged_bonus: What a command that no criterion can judge adds to a picture's *rank*
+            (never to its potential) once carried out, so that text set on the champion is not
+            thrown away for a rounding error of the critic.
+    """
+
+    max_steps: Annotated[int, Field(ge=1, le=10_000)] = 6
+    budget: NonNegative | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    max_failures: Annotated[int, Field(ge=1, le=100)] = 2
+    max_critic_failures: Annotated[int, Field(ge=1, le=100)] = 2
+    threshold: UnitInterval = 0.5
+    cost_weight: NonNegative = 0.0
+    step_penalty: NonNegative = 0.01
+    quality_weight: UnitInterval = 0.0
+    judgement_cost: NonNegative = 0.0
+    unjudged_bonus: UnitInterval = 0.05
+
+
+def default_max_steps(plan: Plan) -> int:
+    """Steps for a plan: the paper's 6, or two a command where there are more than three."""
+    return max(6, 2 * len(plan.commands))

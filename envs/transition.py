@@ -1,0 +1,145 @@
+"""The one transition: pure, without I/O, driven by training and by composing alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from envs.legality import legal_actions, legal_calls
+from envs.potential import potential
+from envs.state import Frame, State, all_settled, rank, status
+from poser.core.action import ALL, Action, Call, Revert, Stop
+from poser.core.critique import CriticFailure, Critique
+from poser.core.errors import IllegalActionError
+from poser.core.expert import ExpertFailure, ExpertResult, ExpertSpec
+from poser.core.record import EndReason, Reward
+
+
+def apply(
+    state: State,
+    action: Action,
+    outcome: ExpertResult | ExpertFailure | None,
+    critique: Critique | CriticFailure | None,
+    registry: Mapping[str, ExpertSpec],
+) -> tuple[State, Reward]:
+    """The next state and the reward.
+
+    Reward = Phi(after) - Phi(before) - lambda * cost - step penalty; at the end, besides,
+    + Phi(champion) - Phi(current), because the champion is what is returned. So the undiscounted
+    return of an episode is Phi(champion) - Phi(start) - costs, exactly.
+
+    A failed call (expert down, critic unparsable) changes no picture, counts as no attempt and
+    gives nothing from Phi; see :func:`failed`.
+
+    Args:
+        state: Before the step; not ended.
+        action: A legal one.
+        outcome: What the expert returned; ``None`` for Revert and Stop.
+        critique: What the critic said of the result; ``None`` where there is none.
+        registry: Specs by id; tells whether the next state has any legal call.
+
+    Raises:
+        IllegalActionError: The action is not legal here, or came with the wrong outcome.
+        MalformedCritiqueError: The critique is incomplete.
+    """
+    if action not in legal_actions(state, registry):
+        raise IllegalActionError(f"{action!r} is not legal in this state")
+    cost = 0.0
+    after = replace(state, step=state.step + 1)
+    end: EndReason | None = None
+    match action:
+        case Call():
+            cost = (outcome.cost if outcome else 0.0) + (critique.cost if critique else 0.0)
+            after = _after_call(after, action, outcome, critique, registry[action.expert])
+            after = replace(after, spent=after.spent + cost)
+        case Revert():
+            after = replace(after, current=state.champion)
+        case Stop():
+            end = "stopped"
+        case _:
+            assert_never(action)
+    after = replace(after, end=end or _end(after, registry))
+    terms = {
+        "phi": after.phi - state.phi,
+        "cost": -state.rules.cost_weight * cost,
+        "step": -state.rules.step_penalty,
+    }
+    if after.end is not None:
+        terms["final"] = after.champion_phi - after.phi
+    return after, Reward.of(**terms)
+
+
+def failed(
+    outcome: ExpertResult | ExpertFailure | None, critique: Critique | CriticFailure | None
+) -> bool:
+    """Whether a step failed for reasons of infrastructure; a trainer leaves such steps out."""
+    return isinstance(outcome, ExpertFailure) or isinstance(critique, CriticFailure)
+
+
+def _after_call(
+    state: State,
+    action: Call,
+    outcome: ExpertResult | ExpertFailure | None,
+    critique: Critique | CriticFailure | None,
+    spec: ExpertSpec,
+) -> State:
+    if isinstance(outcome, ExpertFailure):
+        count = state.failures.get(action.expert, 0) + 1
+        down = state.down
+        if not outcome.retryable or count >= state.rules.max_failures:
+            down = (*down, action.expert)
+        return replace(state, failures={**state.failures, action.expert: count}, down=down)
+    if outcome is None or critique is None:
+        raise IllegalActionError("a call needs an outcome, and a result needs a critique")
+    failures = {e: n for e, n in state.failures.items() if e != action.expert}
+    if isinstance(critique, CriticFailure):
+        return replace(state, failures=failures, critic_failures=state.critic_failures + 1)
+    frame = Frame(
+        image=outcome.image,
+        critique=critique,
+        phi=potential(state.plan, critique, state.rules),
+        carried_out=_carried_out(state, action, spec),
+    )
+    champion = state.champion
+    if champion is None or rank(state, frame) >= rank(state, champion):
+        champion = frame
+    after = replace(state, current=frame, champion=champion, failures=failures, critic_failures=0)
+    return _count_attempt(after, action)
+
+
+def _carried_out(state: State, action: Call, spec: ExpertSpec) -> tuple[str, ...]:
+    """Unjudgeable commands carried out on the new picture: an editor builds on the old ones."""
+    kept = state.current.carried_out if state.current and spec.needs_picture else ()
+    if action.command == ALL or action.command in kept:
+        return kept
+    judged = {k.id for k in state.plan.judged}
+    if any(k.id in judged for k in state.plan.command(action.command).criteria):
+        return kept
+    return (*kept, action.command)
+
+
+def _count_attempt(state: State, action: Call) -> State:
+    """An attempt that did not satisfy its command counts towards giving it up."""
+    if action.command == ALL:
+        unmet = not all_settled(state)
+    else:
+        unmet = status(state, state.plan.command(action.command)) == "pending"
+    if not unmet:
+        return state
+    count = state.attempts.get(action.command, 0) + 1
+    return replace(state, attempts={**state.attempts, action.command: count})
+
+
+def _end(state: State, registry: Mapping[str, ExpertSpec]) -> EndReason | None:
+    if all_settled(state):
+        return "satisfied"
+    if state.critic_failures >= state.rules.max_critic_failures:
+        return "critic_down"
+    if state.step >= state.rules.max_steps:
+        return "out_of_steps"
+    if not legal_calls(state, registry):
+        if legal_calls(state, registry, ignore_budget=True):
+            return "out_of_budget"
+        return "nothing_legal"
+    return None

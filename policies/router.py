@@ -1,0 +1,126 @@
+"""The capability router: stated rules over the registry's capability table.
+
+1. No picture yet: the whole plan goes to the text_to_image expert that serves most of it.
+2. The current picture ranks below the champion: go back to the champion.
+3. The picture misses more than half of the commands, and few pictures were drawn yet: draw the
+   whole plan once more with a new seed (the best of these is the champion).
+4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
+   its a-th retry goes to the a-th best, in turn.
+5. Nothing pending is callable: draw once more if that was done fewer than three times and
+   something that can be drawn is still missing, else stop.
+
+Training-free routers of this kind are strong baselines (see docs/architecture.md for sources).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from envs.legality import callable_commands, serves
+from envs.state import State, attempts, rank, statuses
+from policies.base import Decision
+from poser.core.action import ALL, Action, Call, Revert, Stop
+from poser.core.expert import ExpertSpec
+from poser.core.plan import Command
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityRouter:
+    """A :class:`policies.base.Policy` by the rules above.
+
+    Attributes:
+        draws: Whole pictures drawn at most.
+        redraw_below: Share of commands settled below which a whole new picture is drawn.
+        cost_weight: Capability that one US dollar is worth, when experts are compared.
+    """
+
+    draws: int = 3
+    redraw_below: float = 0.5
+    cost_weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """``router``."""
+        return "router"
+
+    def choose(
+        self, state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
+    ) -> Decision:
+        """See :class:`policies.base.Policy`."""
+        calls = [a for a in legal if isinstance(a, Call)]
+        draws = [c for c in calls if c.command == ALL and not registry[c.expert].needs_picture]
+        if state.current is None and draws:
+            return self._draw(state, draws, registry, "no picture yet")
+        if self._worse_than_champion(state) and Revert() in legal:
+            return Decision(Revert(), "the last change made it worse: back to the best so far")
+        drawn = attempts(state, ALL)
+        drawable = any(_drawable(state, registry[c.expert]) for c in draws)
+        if (
+            draws
+            and drawable
+            and 0 < drawn < self.draws
+            and self._settled(state) < (self.redraw_below)
+        ):
+            return self._draw(state, draws, registry, "most of it is missing: draw it anew")
+        for command in callable_commands(state):
+            mine = [c for c in calls if c.command == command.id]
+            if mine:
+                return self._edit(state, command, mine, registry)
+        if draws and drawable and drawn < self.draws:
+            return self._draw(state, draws, registry, "editing got no further: draw it anew")
+        return Decision(Stop(), "nothing left that an expert here could mend")
+
+    def _worse_than_champion(self, state: State) -> bool:
+        if state.current is None or state.champion is None:
+            return False
+        return rank(state, state.current) < rank(state, state.champion)
+
+    def _settled(self, state: State) -> float:
+        all_statuses = list(statuses(state).values())
+        settled = sum(s in ("satisfied", "unjudged") for s in all_statuses)
+        return settled / max(1, len(all_statuses))
+
+    def _draw(
+        self,
+        state: State,
+        draws: Sequence[Call],
+        registry: Mapping[str, ExpertSpec],
+        why: str,
+    ) -> Decision:
+        def fitness(call: Call) -> float:
+            spec = registry[call.expert]
+            served = [
+                spec.capability(c.op) if serves(spec, c) else 0.0 for c in state.plan.commands
+            ]
+            return sum(served) / max(1, len(served)) - self.cost_weight * spec.cost.usd
+
+        ordered = sorted(draws, key=lambda c: (-fitness(c), c.expert))
+        best = ordered[attempts(state, ALL) % len(ordered)]
+        return Decision(best, f"{why}, with the expert that serves most of the plan")
+
+    def _edit(
+        self,
+        state: State,
+        command: Command,
+        calls: Sequence[Call],
+        registry: Mapping[str, ExpertSpec],
+    ) -> Decision:
+        def fitness(call: Call) -> float:
+            spec = registry[call.expert]
+            return spec.capability(command.op) - self.cost_weight * spec.cost.usd
+
+        ordered = sorted(calls, key=lambda c: (-fitness(c), c.expert))
+        attempt = attempts(state, command.id)
+        choice = ordered[attempt % len(ordered)]
+        capability = registry[choice.expert].capability(command.op)
+        again = f", attempt {attempt + 1} with a new seed" if attempt else ""
+        return Decision(choice, f"{command.id} is missing; {command.op} {capability:.2f}{again}")
+
+
+def _drawable(state: State, spec: ExpertSpec) -> bool:
+    """Whether anything still pending could be drawn by this text_to_image expert."""
+    status = statuses(state)
+    return any(
+        status[c.id] in ("pending", "given_up") and serves(spec, c) for c in state.plan.commands
+    )

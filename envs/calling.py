@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from critic.base import Critic
-from envs.potential import check_complete
+from critic.rubric import check_complete
 from experts.base import Expert
 from poser.core.critique import CriticFailure, Critique
 from poser.core.errors import CriticError, ExpertError, MalformedCritiqueError

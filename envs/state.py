@@ -162,8 +162,7 @@ def status(state: State, command: Command, frame: Frame | None = None) -> Comman
 
 def command_scores(state: State, frame: Frame, criteria: list[str]) -> float:
     """The worst gated score, in [0, 1], of these criteria on a picture."""
-    raw = {v.criterion: v.score if v.applicable else 0.0 for v in frame.critique.verdicts}
-    gated = gated_scores(state.plan.judged, raw, state.rules.threshold)
+    gated = gated_scores(state.plan, frame.critique, state.rules.threshold)
     return min(gated[k] for k in criteria)
 
 

@@ -1,0 +1,182 @@
+"""A visual-question-answering model as the critic: P(yes) for every criterion.
+
+Any ``transformers`` model of the ViLT class in a folder serves, ours as well as
+``dandelin/vilt-b32-finetuned-vqa`` downloaded from a hub: what counts is that its labels include
+"yes" and "no".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from critic.rubric import critique_of
+from poser.core.critique import Critique
+from poser.core.errors import CriticError
+from poser.core.plan import Criterion, Plan
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+POCKET = Path(__file__).parent / "weights" / "pocket_vqa"
+"""The critic that ships with the package."""
+
+BATCH = 64
+"""Questions in one forward pass."""
+
+
+class VqaCritic:
+    """A :class:`critic.base.Critic` over a ViLT model.
+
+    Args:
+        folder: ``config.json``, ``model.safetensors``, tokenizer and image processor.
+        device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+
+    Raises:
+        CriticError: The folder does not hold such a model.
+    """
+
+    def __init__(self, folder: Path = POCKET, device: str = "auto") -> None:
+        self.folder = folder
+        self._device = device
+        self._lock = threading.Lock()
+        if not (folder / "config.json").is_file() or not self._weights.is_file():
+            raise CriticError(
+                f"{folder} holds no critic: config.json and model.safetensors are needed",
+                remedy="give the folder of a ViLT model for question answering with --critic",
+            )
+
+    @property
+    def _weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def id(self) -> str:
+        """``vqa/`` and the folder's name."""
+        return f"vqa/{self.folder.name}"
+
+    @cached_property
+    def revision(self) -> str:
+        """Hash of weights, tokenizer and configuration."""
+        digest = hashlib.sha256()
+        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+            path = self.folder / name
+            digest.update(path.read_bytes() if path.is_file() else b"")
+        return digest.hexdigest()[:16]
+
+    @property
+    def cost(self) -> float:
+        """0: it runs here."""
+        return 0.0
+
+    def outside_scope(self, criteria: Sequence[Criterion]) -> Mapping[str, str]:
+        """Questions that need reading, or that have words its closed vocabulary lacks.
+
+        A criterion that depends on one outside the scope is outside as well.
+        """
+        reasons: dict[str, str] = {}
+        for criterion in criteria:
+            if criterion.kind == "text":
+                reasons[criterion.id] = "the critic cannot read"
+            elif unknown := self._unknown(criterion.question):
+                words = ", ".join(repr(w) for w in unknown[:3])
+                reasons[criterion.id] = f"the critic does not know {words}"
+        changed = True
+        while changed:
+            changed = False
+            for criterion in criteria:
+                if criterion.id in reasons:
+                    continue
+                if outside := [p for p in criterion.depends_on if p in reasons]:
+                    reasons[criterion.id] = f"depends on {outside[0]}, which is not judged"
+                    changed = True
+        return reasons
+
+    def judge(self, plan: Plan, image: Image) -> Critique:
+        """See :class:`critic.base.Critic`."""
+        started = time.perf_counter()
+        judged = plan.judged
+        answers = self.probabilities([k.question for k in judged], image) if judged else []
+        scores = {k.id: p if k.expected else 1.0 - p for k, p in zip(judged, answers, strict=True)}
+        return critique_of(plan, scores, seconds=time.perf_counter() - started)
+
+    def probabilities(self, questions: Sequence[str], image: Image) -> list[float]:
+        """P(yes), in [0, 1], for each question about one picture (RGB, any size).
+
+        Raises:
+            CriticError: The model cannot be loaded, or its answers are not numbers.
+        """
+        import torch
+
+        with self._lock, torch.inference_mode():
+            model, tokenizer, processor, yes, no = self._loaded
+            pixels = processor(image.convert("RGB"), return_tensors="pt").to(model.device)
+            answers: list[float] = []
+            for start in range(0, len(questions), BATCH):
+                part = list(questions[start : start + BATCH])
+                text = tokenizer(part, padding=True, truncation=True, return_tensors="pt")
+                picture = {k: v.expand(len(part), *v.shape[1:]) for k, v in pixels.items()}
+                logits = model(**text.to(model.device), **picture).logits.float()
+                scale = float(getattr(model.config, "calibration_temperature", 1.0))
+                odds = (logits[:, yes] - logits[:, no]) / scale
+                answers += odds.sigmoid().tolist()
+        if any(a != a for a in answers):
+            raise CriticError("the critic's answer is not a number", remedy="check its weights")
+        return answers
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any, Any, int, int]:
+        import torch
+        from transformers import AutoTokenizer, ViltForQuestionAnswering, ViltImageProcessorPil
+
+        try:
+            model = ViltForQuestionAnswering.from_pretrained(
+                self.folder, use_safetensors=True, local_files_only=True, dtype=torch.float32
+            )
+            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            processor = ViltImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise CriticError(
+                f"the critic in {self.folder} cannot be loaded: {error}",
+                remedy="check that the folder is complete",
+            ) from error
+        labels = {str(v).lower(): int(k) for k, v in model.config.id2label.items()}
+        if "yes" not in labels or "no" not in labels:
+            raise CriticError(
+                f"the critic in {self.folder} has no labels 'yes' and 'no'",
+                remedy="give a model trained for visual question answering",
+            )
+        model.eval().to(_device(self._device))
+        return model, tokenizer, processor, labels["yes"], labels["no"]
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str] | None:
+        """The words it knows, where its tokenizer has whole words only; else ``None``."""
+        try:
+            text = (self.folder / "tokenizer.json").read_text(encoding="utf-8")
+            model = json.loads(text).get("model", {})
+        except (OSError, ValueError):
+            return None
+        return frozenset(model["vocab"]) if model.get("type") == "WordLevel" else None
+
+    def _unknown(self, question: str) -> list[str]:
+        if self.vocabulary is None:
+            return []
+        words = "".join(ch if ch.isalnum() else " " for ch in question.lower()).split()
+        return list(dict.fromkeys(w for w in words if w not in self.vocabulary))
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

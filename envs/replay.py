@@ -1,0 +1,44 @@
+"""Rebuilding a state from what was recorded, by the one transition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from envs.rules import Rules
+from envs.state import State, initial_state
+from envs.transition import apply
+from poser.core.critique import Critique
+from poser.core.expert import ExpertSpec
+from poser.core.picture import ImageRef
+from poser.core.plan import Plan
+from poser.core.record import StepRecord
+
+
+def replay(
+    plan: Plan,
+    rules: Rules,
+    steps: Iterable[StepRecord],
+    registry: Mapping[str, ExpertSpec],
+    *,
+    image: ImageRef | None = None,
+    critique: Critique | None = None,
+    mask: str | None = None,
+) -> State:
+    """The state after these steps.
+
+    Args:
+        plan: What was asked.
+        rules: What it was played by.
+        steps: From the first on, without gaps.
+        registry: The entries as they were.
+        image: The picture it started from.
+        critique: The judgement of that picture.
+        mask: Hash of the mask.
+
+    Raises:
+        IllegalActionError: The record does not follow from the rules.
+    """
+    state = initial_state(plan, rules, image=image, critique=critique, mask=mask)
+    for record in steps:
+        state, _ = apply(state, record.action, record.outcome, record.critique, registry)
+    return state

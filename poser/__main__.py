@@ -1,0 +1,5 @@
+"""``python -m poser``."""
+
+from poser.cli import main
+
+main()

@@ -1,0 +1,211 @@
+"""``poser compose``: a long prompt in, a picture out."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from poser.cli.options import RUNS, CriticFolder, Json, Registry, Runs, registry_files
+from poser.core.errors import ExpertError, PoserError, StorageError
+
+if TYPE_CHECKING:
+    from poser.compose.composer import Composer
+    from poser.core.record import EpisodeRecord
+    from poser.report.observer import Observer
+    from poser.store import Run
+
+OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def compose(
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help="A text file with the prompt, or - for standard input."),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option("--image", help="Start from this picture.", show_default=False)
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", help="White where it may change (inpainting).", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Copy the result there.", show_default=False),
+    ] = None,
+    registry: Registry = None,
+    policy: Annotated[
+        str, typer.Option("--policy", help="What chooses the experts: router or random.")
+    ] = "router",
+    max_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--max-steps",
+            min=1,
+            max=10_000,
+            help="Most steps; by default 6, or two for each command if that is more.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            "--budget", min=0.0, help="Hard cap on spend in US dollars.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**31 - 1, help="Same seed, same picture.")
+    ] = 0,
+    critic: CriticFolder = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache",
+            envvar="POSER_CACHE",
+            help="Share finished calls with other runs in this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    root: Runs = RUNS,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", help="Go on with this run (id or folder).", show_default=False),
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Approve or change every step.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compose one picture from a long prompt: decompose, then choose, call and judge experts.
+
+    Everything about the run is kept in RUNS/ID: the plan, every picture, the trace and a report.
+    An interrupted run goes on with --resume and repeats no finished call.
+    """
+    if resume is not None and not (prompt is None and image is None and mask is None):
+        raise typer.BadParameter("--resume goes on with what the run was given; drop the rest")
+    if out is not None:
+        _check_out(out)
+    from poser.compose.begin import Brief, begin, composer_for
+    from poser.compose.inputs import read_prompt
+    from poser.store import find_run
+
+    if resume is not None:
+        run = find_run(root, resume)
+    elif prompt is not None:
+        brief = Brief(
+            prompt=read_prompt(prompt),
+            runs=root,
+            image=image,
+            mask=mask,
+            registry=registry_files(registry),
+            policy=policy,
+            max_steps=max_steps,
+            budget=budget,
+            seed=seed,
+            critic=critic,
+            cache=cache,
+        )
+        run = begin(brief)
+    else:
+        raise typer.BadParameter("give a text file with the prompt, - or --resume RUN")
+    composer = composer_for(run)
+    if interactive:
+        from policies.catalogue import make_policy
+        from poser.cli.interactive import asking
+
+        composer.chooser = asking(make_policy(composer.settings.policy, composer.settings.seed))
+    if not (quiet or run.finished):
+        composer.observer = _observer(interactive)
+    _conclude(run, _drive(composer, run), out, as_json)
+
+
+def _observer(interactive: bool) -> Observer:
+    import sys
+
+    from poser.report.live import LineView, LiveView
+
+    return LiveView() if sys.stderr.isatty() and not interactive else LineView()
+
+
+def _drive(composer: Composer, run: Run) -> EpisodeRecord:
+    watching: AbstractContextManager[Any] = (
+        composer.observer
+        if isinstance(composer.observer, AbstractContextManager)
+        else nullcontext()
+    )
+    again = f"go on with: poser compose --resume {run.folder}"
+    try:
+        with watching:
+            return composer.compose()
+    except KeyboardInterrupt:
+        typer.echo(f"poser: interrupted; nothing is lost, {again}", err=True)
+        raise typer.Exit(130) from None
+    except PoserError as error:
+        if "--resume" not in error.remedy:
+            error.remedy = f"{error.remedy}, then {again}" if error.remedy else again
+        raise
+
+
+def _conclude(run: Run, episode: EpisodeRecord, out: Path | None, as_json: bool) -> None:
+    from poser.compose.view import load_view
+    from poser.report.summary import print_summary, summary_dict
+
+    paths = {"report": run.report_path, "run": run.folder}
+    if episode.result is not None:
+        paths = {"result": run.result_path, **paths}
+        if out is not None:
+            _copy(run.result_path, out)
+            paths = {"out": out, **paths}
+    view = load_view(run)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(summary_dict(view, paths), indent=2))
+    else:
+        from rich.console import Console
+
+        print_summary(Console(), view, paths)
+    if episode.result is None:
+        raise ExpertError(
+            f"no picture came about ({episode.end.replace('_', ' ')})",
+            remedy=_last_failure(episode) or "see the report for what was tried",
+        )
+
+
+def _last_failure(episode: EpisodeRecord) -> str:
+    for step in reversed(episode.steps):
+        for part in (step.critique, step.outcome):
+            if part is not None and part.kind == "failure":
+                return part.message
+    return ""
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix.lower() not in OUT_FORMATS:
+        raise typer.BadParameter(f"--out must end in one of {', '.join(OUT_FORMATS)}")
+    if not out.absolute().parent.is_dir():
+        raise StorageError(
+            f"there is no folder {out.absolute().parent}", remedy="make it, or change --out"
+        )
+    if out.is_dir():
+        raise StorageError(f"{out} is a folder", remedy="give the name of a file with --out")
+
+
+def _copy(result: Path, out: Path) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    from poser.store import write_bytes
+
+    data = result.read_bytes()
+    if out.suffix.lower() != ".png":
+        buffer = BytesIO()
+        kind = "WEBP" if out.suffix.lower() == ".webp" else "JPEG"
+        Image.open(BytesIO(data)).convert("RGB").save(buffer, format=kind, quality=95)
+        data = buffer.getvalue()
+    write_bytes(out, data)

@@ -1,0 +1,1 @@
+"""Composing: the LangGraph graph around the one transition, and what goes in and comes out."""

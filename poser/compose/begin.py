@@ -1,0 +1,119 @@
+"""From what a user asks for to a run on disk, and from a run on disk to its composer.
+
+Everything that can be checked is checked before the run's folder is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from critic.vqa import POCKET, VqaCritic
+from envs.rules import Rules
+from experts.registry import load_registry
+from policies.catalogue import make_policy
+from poser import __version__
+from poser.compose.composer import Composer
+from poser.compose.inputs import read_picture
+from poser.compose.settings import Settings
+from poser.compose.view import settings_of
+from poser.core.errors import InvalidImageError
+from poser.decompose import RuleDecomposer
+from poser.store import Run
+from poser.store.run import new_run
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a user asks for.
+
+    Attributes:
+        prompt: The prompt, checked by :func:`poser.compose.inputs.check_prompt`.
+        runs: Folder that the run's folder is made in.
+        image: Picture to start from.
+        mask: Mask over it, white where it may change.
+        registry: Registry files merged over the built-in experts.
+        policy: Name of the policy.
+        max_steps: Most steps; ``None`` for the default of the plan's size.
+        budget: Hard cap on spend in US dollars; ``None`` for no cap.
+        seed: In [0, 2**31).
+        critic: Folder of the critic; ``None`` for the pocket critic.
+        cache: Folder of finished calls shared with other runs.
+    """
+
+    prompt: str
+    runs: Path
+    image: Path | None = None
+    mask: Path | None = None
+    registry: tuple[Path, ...] = ()
+    policy: str = "router"
+    max_steps: int | None = None
+    budget: float | None = None
+    seed: int = 0
+    critic: Path | None = None
+    cache: Path | None = None
+
+
+def begin(brief: Brief) -> Run:
+    """Makes the run that a brief asks for; nothing is called yet.
+
+    Raises:
+        InvalidPromptError: There is nothing drawable in the prompt.
+        InvalidImageError: The picture or the mask cannot be used.
+        RegistryError: A registry file is wrong.
+        CriticError: The critic's folder is wrong.
+        UnknownPolicyError: There is no policy of that name.
+        StorageError: The run's folder cannot be made.
+    """
+    RuleDecomposer().decompose(brief.prompt, has_picture=brief.image is not None)
+    make_policy(brief.policy)
+    VqaCritic(brief.critic or POCKET)
+    registry = load_registry(brief.registry)
+    picture = read_picture(brief.image) if brief.image else None
+    mask = read_picture(brief.mask, mode="L") if brief.mask else None
+    if mask is not None and picture is None:
+        raise InvalidImageError("--mask needs a picture", remedy="give it with --image")
+    if mask is not None and picture is not None and mask.size != picture.size:
+        raise InvalidImageError(
+            f"the mask has {mask.width} x {mask.height} pixels, the picture "
+            f"{picture.width} x {picture.height}",
+            remedy="give a mask of the picture's size",
+        )
+    shared = brief.cache.absolute() if brief.cache else None
+    settings = Settings(
+        prompt=brief.prompt,
+        seed=brief.seed,
+        policy=brief.policy,
+        rules=Rules(budget=brief.budget),
+        steps=brief.max_steps,
+        registry=tuple(str(f.absolute()) for f in brief.registry),
+        critic=str(brief.critic.absolute()) if brief.critic else "",
+        cache=str(shared or ""),
+        experts=tuple(registry.values()),
+        version=__version__,
+    )
+    run = new_run(brief.runs, brief.prompt, shared)
+    pictures = {
+        "image": run.images.put(picture) if picture else None,
+        "mask": run.images.put(mask) if mask else None,
+    }
+    run.write_config(settings.model_copy(update=pictures).to_dict())
+    return run
+
+
+def composer_for(run: Run) -> Composer:
+    """The composer of a run, fresh or interrupted.
+
+    Raises:
+        RunError: The run's configuration is damaged.
+        RegistryError: A registry file is wrong.
+        CriticError: The critic's folder is wrong.
+    """
+    settings = settings_of(run)
+    return Composer(
+        run=run,
+        settings=settings,
+        specs={s.id: s for s in settings.experts},
+        experts=load_registry(tuple(Path(f) for f in settings.registry)),
+        critic=VqaCritic(Path(settings.critic) if settings.critic else POCKET),
+    )

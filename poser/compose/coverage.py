@@ -1,0 +1,77 @@
+"""Which parts of a plan the registry's experts can draw, and what a run may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envs.legality import serves, unknown_words
+from envs.state import State, statuses
+from poser.core.expert import ExpertSpec
+from poser.core.plan import Command, Plan
+
+
+def coverage_notes(plan: Plan, registry: Mapping[str, ExpertSpec]) -> tuple[str, ...]:
+    """One line for each part of the plan that no expert serves: what, and what would serve it."""
+    notes: list[str] = []
+    for command in plan.commands:
+        if any(serves(spec, command) for spec in registry.values()):
+            continue
+        notes.append(f"{command.id} ({command.instruction}): {_why(command, registry)}")
+    if not any(spec.task == "text_to_image" for spec in registry.values()):
+        notes.append(
+            "no text_to_image expert is registered: start from a picture with --image, "
+            "or add an entry (docs/experts.md)"
+        )
+    return tuple(notes)
+
+
+def judging_notes(plan: Plan) -> tuple[str, ...]:
+    """One line for each criterion that is set aside: which, and why."""
+    questions = {k.id: k.question for k in plan.criteria}
+    return tuple(
+        f"{a.criterion} ({questions[a.criterion]}): not judged, {a.reason}" for a in plan.set_aside
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run is likely to cost, in US dollars.
+
+    Attributes:
+        least: Every pending command served at once by its cheapest expert.
+        most: Every step by the dearest expert, or the cap if that is lower.
+    """
+
+    least: float
+    most: float
+
+
+def estimate(state: State, registry: Mapping[str, ExpertSpec]) -> Estimate:
+    """The bounds on what is still to be spent; 0 and 0 where nothing costs money."""
+    judgement = state.rules.judgement_cost
+    specs = list(registry.values())
+    drawing = [s.cost.usd + judgement for s in specs if s.task == "text_to_image"]
+    editing = [s.cost.usd + judgement for s in specs if s.task != "text_to_image"]
+    least = min(drawing, default=0.0) if state.current is None else 0.0
+    if state.current is not None:
+        pending = sum(s == "pending" for s in statuses(state).values())
+        least = pending * min(editing or drawing, default=0.0)
+    most = (state.rules.max_steps - state.step) * max([*drawing, *editing], default=0.0)
+    left = state.remaining_budget
+    return Estimate(least, most if left is None else min(most, left))
+
+
+def _why(command: Command, registry: Mapping[str, ExpertSpec]) -> str:
+    able = [s for s in registry.values() if s.capability(command.op) > 0.0]
+    if not able:
+        return (
+            f"no expert here serves {command.op!r}; an entry with that capability would "
+            "(docs/experts.md)"
+        )
+    fewest = min((unknown_words(s, command) for s in able), key=len)
+    words = ", ".join(repr(w) for w in fewest)
+    return (
+        f"no expert here knows {words}; a text_to_image or image_to_image entry with an open "
+        "vocabulary would, such as those in examples/registry.yaml"
+    )

@@ -1,0 +1,45 @@
+"""What a run was asked to do: saved with it, so that it can be resumed and repeated."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from envs.rules import Rules
+from poser.core.expert import ExpertSpec
+from poser.core.picture import ImageRef
+from poser.core.value import Value
+
+
+class Settings(Value):
+    """The settings of one run.
+
+    Attributes:
+        prompt: The prompt.
+        seed: In [0, 2**31). Same seed, same picture.
+        policy: Name of the policy.
+        rules: What the MDP is played by; ``max_steps`` of ``None`` in ``steps`` asks for the
+            default of the plan's size.
+        steps: The user's ``--max-steps``; ``None`` for the default.
+        registry: The user's registry files, as absolute paths.
+        critic: Folder of the critic; empty for the one that ships.
+        cache: Folder of finished calls shared with other runs; empty for none.
+        image: Picture to start from.
+        mask: Mask over it.
+        experts: The registry's entries as they were, for the record.
+        version: Version of Image-POSER.
+    """
+
+    prompt: str
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    policy: str = "router"
+    rules: Rules = Rules()
+    steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    registry: tuple[str, ...] = ()
+    critic: str = ""
+    cache: str = ""
+    image: ImageRef | None = None
+    mask: ImageRef | None = None
+    experts: tuple[ExpertSpec, ...] = ()
+    version: str = ""

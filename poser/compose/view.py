@@ -1,0 +1,134 @@
+"""A run as the report shows it, from memory or from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from envs.replay import replay
+from envs.rules import Rules
+from envs.state import State
+from poser.compose.coverage import coverage_notes, judging_notes
+from poser.compose.settings import Settings
+from poser.core.critique import Critique
+from poser.core.errors import RunError
+from poser.core.plan import Plan
+from poser.core.value import Value
+from poser.report.view import RunView
+from poser.store import Run, read_json
+
+
+class Start(Value):
+    """How a run began: with ``plan.json`` and ``trace.jsonl`` all that a replay needs.
+
+    Attributes:
+        rules: What is played by.
+        critique: The judgement of the picture it started from.
+    """
+
+    rules: Rules
+    critique: Critique | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A line of ``poser runs list``."""
+
+    id: str
+    prompt: str
+    steps: int
+    end: str
+    phi: float
+    cost: float
+
+
+def settings_of(run: Run) -> Settings:
+    """The settings of a run.
+
+    Raises:
+        RunError: They are missing, damaged, or of another version.
+    """
+    try:
+        return Settings.model_validate(run.config().get("settings"))
+    except ValueError as error:
+        raise RunError(
+            f"the configuration of the run {run.id} is damaged",
+            remedy=f"compose again; its pictures are in {run.folder / 'images'}",
+        ) from error
+
+
+def start_of(run: Run) -> Start | None:
+    """How a run began; ``None`` where it never came to a plan."""
+    path = run.folder / "start.json"
+    return Start.model_validate(read_json(path)) if path.exists() else None
+
+
+def view_of(run: Run, settings: Settings, state: State) -> RunView:
+    """What the report shows of a run in that state."""
+    steps = tuple(run.steps())
+    specs = {s.id: s for s in settings.experts}
+    start = start_of(run)
+    return RunView(
+        id=run.id,
+        created=str(run.config().get("created", "")),
+        seed=settings.seed,
+        version=settings.version,
+        plan=state.plan,
+        state=state,
+        images=run.images,
+        config={
+            "policy": settings.policy,
+            "seed": settings.seed,
+            "max_steps": state.rules.max_steps,
+            "budget": state.rules.budget,
+            "registry": list(settings.registry),
+            "experts": [s.id for s in settings.experts],
+            "cost_weight": state.rules.cost_weight,
+            "step_penalty": state.rules.step_penalty,
+            "threshold": state.rules.threshold,
+        },
+        start=settings.image,
+        start_critique=start.critique if start else None,
+        steps=steps,
+        specs=specs,
+        seconds=sum(s.seconds for s in steps),
+        notes=(*coverage_notes(state.plan, specs), *judging_notes(state.plan)),
+        critic=settings.critic or "vqa/pocket_vqa",
+    )
+
+
+def load_view(run: Run) -> RunView:
+    """The same, read back from the run's folder: the state is replayed from the trace.
+
+    Raises:
+        RunError: The run never came to a plan.
+    """
+    settings = settings_of(run)
+    start = start_of(run)
+    if start is None or not run.plan_path.exists():
+        raise RunError(
+            f"the run {run.id} stopped before it had a plan",
+            remedy=f"go on with: poser compose --resume {run.id}",
+        )
+    state = replay(
+        Plan.model_validate(read_json(run.plan_path)),
+        start.rules,
+        run.steps(),
+        {s.id: s for s in settings.experts},
+        image=settings.image,
+        critique=start.critique,
+        mask=settings.mask.sha256 if settings.mask else None,
+    )
+    return view_of(run, settings, state)
+
+
+def overview(run: Run) -> Overview:
+    """A run in one line, without replaying it."""
+    prompt = " ".join(settings_of(run).prompt.split())
+    if (episode := run.episode()) is not None:
+        return Overview(run.id, prompt, len(episode.steps), episode.end, episode.phi, episode.cost)
+    steps = run.steps()
+    cost = sum(
+        (s.outcome.cost if s.outcome else 0.0) + (s.critique.cost if s.critique else 0.0)
+        for s in steps
+    )
+    return Overview(run.id, prompt, len(steps), "unfinished", steps[-1].phi if steps else 0.0, cost)

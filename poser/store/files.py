@@ -1,0 +1,102 @@
+"""Files that are there in full or not at all, and storage errors in one line."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from poser.core.errors import StorageError
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space, then go on with --resume",
+    errno.EDQUOT: "your disk quota is used up: free some space, then go on with --resume",
+    errno.EFBIG: "the file would exceed this system's limit on file sizes",
+    errno.EROFS: "the file system is read-only: choose another folder with --runs or --out",
+    errno.EACCES: "you may not write there: choose another folder with --runs or --out",
+    errno.EPERM: "you may not write there: choose another folder with --runs or --out",
+    errno.ENOTDIR: "a part of that path is a file: choose another folder with --runs or --out",
+    errno.EEXIST: "a file stands where a folder is needed: choose another with --runs or --out",
+}
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The one-line error for a failed read or write."""
+    reason = error.strerror or str(error)
+    remedy = _REMEDIES.get(error.errno or 0, "check the disk and the folder's permissions")
+    return StorageError(f"cannot write {path}: {reason}", remedy=remedy)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turns the operating system's and SQLite's storage errors into :class:`StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            f"cannot write {path}: {error}",
+            remedy="free some space or choose another folder, then go on with --resume",
+        ) from error
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and its parents.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    with storing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file in full or not at all, and durably.
+
+    Raises:
+        StorageError: It cannot be written; what was there before is still there.
+    """
+    with storing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like :func:`write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Like :func:`write_bytes`, as indented JSON."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON.
+
+    Raises:
+        StorageError: The file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"cannot read {path}: {error}", remedy="the file is missing or damaged"
+        ) from error

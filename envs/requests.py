@@ -42,7 +42,7 @@ def build_request(
     image = state.current.image.sha256 if spec.needs_picture and state.current else None
     return ExpertRequest(
         expert=spec.id,
-        revision=f"{spec.source}@{spec.revision}" if spec.revision else spec.source,
+        revision=spec.fingerprint or f"{spec.source}@{spec.revision}",
         task=spec.task,
         prompt=prompt_for(state.plan, command, spec),
         negative_prompt=_negative(state.plan) if spec.vocabulary is None else "",

@@ -120,12 +120,16 @@ def _carried_out(state: State, action: Call, spec: ExpertSpec) -> tuple[str, ...
 
 
 def _count_attempt(state: State, action: Call) -> State:
-    """An attempt that did not satisfy its command counts towards giving it up."""
+    """A failed attempt counts towards giving a command up, and gives the next one a new seed.
+
+    An attempt fails if it leaves its command unmet, or breaks so much else that the picture ranks
+    below the champion.
+    """
     if action.command == ALL:
-        unmet = not all_settled(state)
+        met = all_settled(state)
     else:
-        unmet = status(state, state.plan.command(action.command)) == "pending"
-    if not unmet:
+        met = status(state, state.plan.command(action.command)) in ("satisfied", "unjudged")
+    if met and state.current is state.champion:
         return state
     count = state.attempts.get(action.command, 0) + 1
     return replace(state, attempts={**state.attempts, action.command: count})

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.base import Critic
 from envs.calling import Caller
@@ -18,11 +18,13 @@ from poser.compose.settings import Settings
 from poser.compose.view import view_of
 from poser.core.expert import ExpertSpec
 from poser.core.record import EpisodeRecord
-from poser.decompose import Decomposer, RuleDecomposer
 from poser.report.html import render_report
 from poser.report.observer import Observer, SilentObserver
 from poser.store import Run, write_bytes, write_json
 from poser.store.files import storing, write_text
+
+if TYPE_CHECKING:
+    from poser.decompose import Decomposer
 
 
 class Experts(Protocol):
@@ -102,6 +104,8 @@ class Composer:
             graph.invoke({} if state is None else None, config, durability="sync")
 
     def _nodes(self) -> Nodes:
+        from poser.decompose import RuleDecomposer
+
         self.caller = Caller(self.experts.expert, self.critic, self.run.images, self.run.calls)
         policy = make_policy(self.settings.policy, self.settings.seed)
         return Nodes(

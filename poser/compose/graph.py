@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import TypeAdapter
 
@@ -31,9 +31,11 @@ from poser.core.errors import CriticError
 from poser.core.expert import ExpertFailure, ExpertOutcome, ExpertRequest, ExpertResult, ExpertSpec
 from poser.core.plan import Plan
 from poser.core.record import StepRecord
-from poser.decompose import Decomposer
 from poser.report.observer import Observer
 from poser.store import Run, write_json
+
+if TYPE_CHECKING:
+    from poser.decompose import Decomposer
 
 Chooser = Callable[[State, Sequence[Action], Mapping[str, ExpertSpec]], Decision]
 """Chooses the next action: a policy, or a person who is asked."""

@@ -72,6 +72,8 @@ class ExpertSpec(Value):
         limits: What a call may ask.
         licence: SPDX id or name of the licence.
         description: One or two sentences.
+        fingerprint: Hash of what decides its pictures besides the request (adapter, pipeline,
+            weights by content, loading options); set by the registry, the same on every machine.
     """
 
     id: ExpertId
@@ -88,6 +90,7 @@ class ExpertSpec(Value):
     limits: Limits = Limits()
     licence: str = ""
     description: str = ""
+    fingerprint: str = ""
 
     @property
     def needs_picture(self) -> bool:

@@ -157,9 +157,7 @@ class Plan(Value):
     def setting_aside(self, reasons: Mapping[str, str]) -> Plan:
         """This plan with the criteria of those ids set aside, each with its reason."""
         aside = tuple(
-            SetAside(criterion=k.id, reason=reasons[k.id])
-            for k in self.criteria
-            if k.id in reasons
+            SetAside(criterion=k.id, reason=reasons[k.id]) for k in self.criteria if k.id in reasons
         )
         return self.model_copy(update={"set_aside": aside})
 

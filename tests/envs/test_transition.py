@@ -169,6 +169,18 @@ def test_a_satisfied_command_that_an_edit_breaks_is_pending_again() -> None:
     assert reward.terms["phi"] == pytest.approx((0.2 + 0.9 + 0.2) / 3 - (0.9 + 0.1) / 3)
 
 
+def test_an_attempt_that_breaks_more_than_it_mends_has_failed() -> None:
+    """Otherwise going back to the champion would repeat the very same request for ever."""
+    plan = plan_of_two()
+    state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.2, 0.9, 0.9))
+    call = Call(command="c1", expert="editor")
+    state, _ = apply(state, call, result(1), critique_of(plan, 0.6, 0.1, 0.1), EXPERTS)
+    assert statuses(state)["c1"] == "satisfied"
+    assert state.attempts == {"c1": 1}
+    state, _ = apply(state, Revert(), None, None, EXPERTS)
+    assert statuses(state)["c1"] == "pending"
+
+
 def test_the_champion_is_kept_and_revert_goes_back_to_it() -> None:
     plan = plan_of_two()
     state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.9, 0.1))

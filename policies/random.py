@@ -27,7 +27,7 @@ class RandomPolicy:
         self,
         state: State,
         legal: Sequence[Action],
-        registry: Mapping[str, ExpertSpec],  # noqa: ARG002
+        registry: Mapping[str, ExpertSpec],
     ) -> Decision:
         """See :class:`policies.base.Policy`."""
         return Decision(Random(f"{self.seed}|{state.step}").choice(list(legal)), "at random")

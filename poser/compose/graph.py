@@ -80,7 +80,7 @@ class Nodes:
     observer: Observer
     on_finish: Callable[[State], None]
 
-    def decompose(self, state: GraphState) -> GraphState:  # noqa: ARG002
+    def decompose(self, state: GraphState) -> GraphState:
         """Prompt -> plan -> initial state."""
         settings = self.settings
         given = settings.image is not None

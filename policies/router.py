@@ -2,7 +2,7 @@
 
 1. No picture yet: the whole plan goes to the text_to_image expert that serves most of it.
 2. The current picture ranks below the champion: go back to the champion.
-3. The picture misses more than half of the commands, and few pictures were drawn yet: draw the
+3. The picture misses more than half of what can be drawn, and few pictures were drawn yet: draw the
    whole plan once more with a new seed (the best of these is the champion).
 4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
    its a-th retry goes to the a-th best, in turn.
@@ -31,12 +31,12 @@ class CapabilityRouter:
 
     Attributes:
         draws: Whole pictures drawn at most.
-        redraw_below: Share of commands settled below which a whole new picture is drawn.
+        redraw_above: Share of the drawable commands missing above which it is drawn anew.
         cost_weight: Capability that one US dollar is worth, when experts are compared.
     """
 
     draws: int = 3
-    redraw_below: float = 0.5
+    redraw_above: float = 0.5
     cost_weight: float = 1.0
 
     @property
@@ -55,19 +55,15 @@ class CapabilityRouter:
         if self._worse_than_champion(state) and Revert() in legal:
             return Decision(Revert(), "the last change made it worse: back to the best so far")
         drawn = attempts(state, ALL)
-        drawable = any(_drawable(state, registry[c.expert]) for c in draws)
-        if (
-            draws
-            and drawable
-            and 0 < drawn < self.draws
-            and self._settled(state) < (self.redraw_below)
-        ):
+        drawers = [registry[c.expert] for c in draws]
+        share = _share_missing(state, drawers)
+        if 0 < drawn < self.draws and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
         for command in callable_commands(state):
             mine = [c for c in calls if c.command == command.id]
             if mine:
                 return self._edit(state, command, mine, registry)
-        if draws and drawable and drawn < self.draws:
+        if share > 0.0 and drawn < self.draws:
             return self._draw(state, draws, registry, "editing got no further: draw it anew")
         return Decision(Stop(), "nothing left that an expert here could mend")
 
@@ -75,11 +71,6 @@ class CapabilityRouter:
         if state.current is None or state.champion is None:
             return False
         return rank(state, state.current) < rank(state, state.champion)
-
-    def _settled(self, state: State) -> float:
-        all_statuses = list(statuses(state).values())
-        settled = sum(s in ("satisfied", "unjudged") for s in all_statuses)
-        return settled / max(1, len(all_statuses))
 
     def _draw(
         self,
@@ -118,9 +109,10 @@ class CapabilityRouter:
         return Decision(choice, f"{command.id} is missing; {command.op} {capability:.2f}{again}")
 
 
-def _drawable(state: State, spec: ExpertSpec) -> bool:
-    """Whether anything still pending could be drawn by this text_to_image expert."""
+def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:
+    """Share in [0, 1] of the commands these experts can draw that the picture misses."""
     status = statuses(state)
-    return any(
-        status[c.id] in ("pending", "given_up") and serves(spec, c) for c in state.plan.commands
-    )
+    drawable = [
+        status[c.id] for c in state.plan.commands if any(serves(spec, c) for spec in drawers)
+    ]
+    return sum(s in ("pending", "given_up") for s in drawable) / max(1, len(drawable))

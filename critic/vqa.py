@@ -8,7 +8,6 @@ Any ``transformers`` model of the ViLT class in a folder serves, ours as well as
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critic.rubric import critique_of
+from critic.scope import Scope, load_scope
 from poser.core.critique import Critique
 from poser.core.errors import CriticError
-from poser.core.plan import Criterion, Plan
+from poser.core.plan import Criterion, Plan, in_dependency_order
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,7 +65,7 @@ class VqaCritic:
     def revision(self) -> str:
         """Hash of weights, tokenizer and configuration."""
         digest = hashlib.sha256()
-        for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        for name in ("config.json", "tokenizer.json", "scope.json", "model.safetensors"):
             path = self.folder / name
             digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()[:16]
@@ -76,27 +76,26 @@ class VqaCritic:
         return 0.0
 
     def outside_scope(self, criteria: Sequence[Criterion]) -> Mapping[str, str]:
-        """Questions that need reading, or that have words its closed vocabulary lacks.
+        """What the declared scope excludes, what needs reading, and words it has no token for.
 
         A criterion that depends on one outside the scope is outside as well.
         """
         reasons: dict[str, str] = {}
-        for criterion in criteria:
-            if criterion.kind == "text":
-                reasons[criterion.id] = "the critic cannot read"
-            elif unknown := self._unknown(criterion.question):
-                words = ", ".join(repr(w) for w in unknown[:3])
-                reasons[criterion.id] = f"the critic does not know {words}"
-        changed = True
-        while changed:
-            changed = False
-            for criterion in criteria:
-                if criterion.id in reasons:
-                    continue
-                if outside := [p for p in criterion.depends_on if p in reasons]:
-                    reasons[criterion.id] = f"depends on {outside[0]}, which is not judged"
-                    changed = True
+        for criterion in in_dependency_order(criteria):
+            if outside := [p for p in criterion.depends_on if p in reasons]:
+                reasons[criterion.id] = f"depends on {outside[0]}, which is not judged"
+            elif (reason := self._outside(criterion)) is not None:
+                reasons[criterion.id] = reason
         return reasons
+
+    def _outside(self, criterion: Criterion) -> str | None:
+        if criterion.kind == "text":
+            return "the critic cannot read"
+        if self._scope is not None and (reason := self._scope.reason_outside(criterion)):
+            return reason
+        if unknown := self._unread(criterion.question):
+            return f"the critic does not know {', '.join(repr(w) for w in unknown[:3])}"
+        return None
 
     def judge(self, plan: Plan, image: Image) -> Critique:
         """See :class:`critic.base.Critic`."""
@@ -156,20 +155,24 @@ class VqaCritic:
         return model, tokenizer, processor, labels["yes"], labels["no"]
 
     @cached_property
-    def vocabulary(self) -> frozenset[str] | None:
-        """The words it knows, where its tokenizer has whole words only; else ``None``."""
-        try:
-            text = (self.folder / "tokenizer.json").read_text(encoding="utf-8")
-            model = json.loads(text).get("model", {})
-        except (OSError, ValueError):
-            return None
-        return frozenset(model["vocab"]) if model.get("type") == "WordLevel" else None
+    def _scope(self) -> Scope | None:
+        return load_scope(self.folder)
 
-    def _unknown(self, question: str) -> list[str]:
-        if self.vocabulary is None:
+    @cached_property
+    def _words(self) -> Any:
+        """The tokenizer alone, without the weight of transformers."""
+        from tokenizers import Tokenizer
+
+        path = self.folder / "tokenizer.json"
+        return Tokenizer.from_file(str(path)) if path.is_file() else None
+
+    def _unread(self, question: str) -> list[str]:
+        """The words of a question that the tokenizer has no token for."""
+        if self._words is None:
             return []
-        words = "".join(ch if ch.isalnum() else " " for ch in question.lower()).split()
-        return list(dict.fromkeys(w for w in words if w not in self.vocabulary))
+        encoding = self._words.encode(question.lower(), add_special_tokens=False)
+        pairs = zip(encoding.tokens, encoding.offsets, strict=True)
+        return list(dict.fromkeys(question[a:b] for token, (a, b) in pairs if token == "[UNK]"))
 
 
 def _device(name: str) -> str:

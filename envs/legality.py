@@ -18,7 +18,8 @@ def legal_actions(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Act
 
     * text_to_image: with ``ALL`` at any time, with one command only while there is no picture.
     * Editors need a picture; inpainting needs a mask as well.
-    * A command is callable while it is pending and all it depends on is settled or given up.
+    * A command is callable while it is pending and all it depends on is settled, given up, or
+      beyond every expert that could still be called.
     * An expert over the remaining budget, marked down, or not serving the command's op (or its
       words, where its vocabulary is closed) is illegal.
     * Revert is legal while the current picture is not the champion; Stop always is.
@@ -40,7 +41,7 @@ def legal_calls(
     """The legal calls alone; ``ignore_budget`` tells what a larger budget would allow."""
     if state.end is not None:
         return ()
-    pending = callable_commands(state)
+    pending = callable_commands(state, registry)
     calls: list[Call] = []
     for spec in registry.values():
         if spec.id in state.down:
@@ -59,13 +60,30 @@ def legal_calls(
     return tuple(calls)
 
 
-def callable_commands(state: State) -> tuple[Command, ...]:
-    """The pending commands all of whose dependencies are settled or given up."""
+def callable_commands(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Command, ...]:
+    """The pending commands all of whose dependencies are out of the way."""
     status = statuses(state)
+    free = {
+        c.id
+        for c in state.plan.commands
+        if status[c.id] in SETTLED or not within_reach(state, c, registry)
+    }
     return tuple(
         c
         for c in state.plan.commands
-        if status[c.id] == "pending" and all(status[d] in SETTLED for d in c.depends_on)
+        if status[c.id] == "pending" and all(d in free for d in c.depends_on)
+    )
+
+
+def within_reach(state: State, command: Command, registry: Mapping[str, ExpertSpec]) -> bool:
+    """Whether any expert that is up and affordable could still serve a command by itself."""
+    return any(
+        (spec.needs_picture or state.current is None)
+        and (spec.task != "inpainting" or state.mask is not None)
+        and spec.id not in state.down
+        and affordable(state, spec)
+        and serves(spec, command)
+        for spec in registry.values()
     )
 
 
@@ -76,21 +94,37 @@ def affordable(state: State, spec: ExpertSpec) -> bool:
 
 
 def serves(spec: ExpertSpec, command: Command) -> bool:
-    """Whether an expert takes a command at all: its op, and its words if its vocabulary is closed.
+    """Whether an expert takes a command at all: its op, and what it is about.
 
-    A text_to_image expert serves every op whose result can be seen in a caption.
+    Where its vocabulary is closed it must know the words of the command's subject and of what its
+    criteria are about; other words it does not know are left out of the request.
     """
     if spec.capability(command.op) <= 0.0:
         return False
-    return not unknown_words(spec, command)
+    return not unknown_subjects(spec, command)
 
 
-def unknown_words(spec: ExpertSpec, command: Command) -> tuple[str, ...]:
-    """The words of a command's instruction that an expert's closed vocabulary lacks."""
+def unknown_subjects(spec: ExpertSpec, command: Command) -> tuple[str, ...]:
+    """The words that a command is about and that an expert's closed vocabulary lacks."""
     if spec.vocabulary is None:
         return ()
-    words = "".join(ch if ch.isalnum() else " " for ch in command.instruction.lower()).split()
-    return tuple(dict.fromkeys(w for w in words if w not in spec.vocabulary))
+    told = set(words_of(command.instruction))
+    about = [part for k in command.criteria for part in k.about]
+    subjects = words_of(" ".join([command.subject, *about]))
+    if not command.subject and not about:
+        subjects = words_of(command.instruction)
+    unknown = (w for w in subjects if w not in spec.vocabulary and not _told_otherwise(w, told))
+    return tuple(dict.fromkeys(unknown))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, lower case, without punctuation."""
+    return "".join(ch if ch.isalnum() else " " for ch in text.lower()).split()
+
+
+def _told_otherwise(word: str, told: set[str]) -> bool:
+    """A count is about "3" but told as "three": digits are never the unknown part."""
+    return word.isdigit() and word not in told
 
 
 def _edits_at_once(spec: ExpertSpec, state: State) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from envs.legality import unknown_words
+from envs.legality import serves, words_of
 from envs.state import State
 from poser.core.action import ALL, Call
 from poser.core.expert import ExpertRequest, ExpertSpec
@@ -62,8 +62,8 @@ def prompt_for(plan: Plan, command: Command | None, spec: ExpertSpec) -> str:
     """
     if command is not None:
         if spec.needs_picture:
-            return command.instruction
-        return command.caption or command.instruction
+            return _readable(command.instruction, spec)
+        return _readable(command.caption or command.instruction, spec)
     limit = spec.limits.prompt_words
     if spec.vocabulary is None and (limit is None or len(plan.prompt.split()) <= limit):
         return plan.prompt
@@ -76,14 +76,23 @@ def _short_caption(plan: Plan, spec: ExpertSpec) -> str:
     parts: list[str] = []
     used = 0
     for command in _in_caption_order(plan):
-        if not command.caption or unknown_words(spec, command):
+        if not command.caption or not serves(spec, command):
             continue
-        words = len(command.caption.split())
+        caption = _readable(command.caption, spec)
+        words = len(caption.split())
         if used + words > limit:
             continue
-        parts.append(command.caption)
+        parts.append(caption)
         used += words
     return ", ".join(parts)
+
+
+def _readable(text: str, spec: ExpertSpec) -> str:
+    """The text without the words that an expert's closed vocabulary lacks."""
+    if spec.vocabulary is None:
+        return text
+    kept = (w for w in text.split() if all(p in spec.vocabulary for p in words_of(w)))
+    return " ".join(kept)
 
 
 def _in_caption_order(plan: Plan) -> list[Command]:

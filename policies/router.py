@@ -1,9 +1,9 @@
 """The capability router: stated rules over the registry's capability table.
 
 1. No picture yet: the whole plan goes to the text_to_image expert that serves most of it.
-2. The current picture ranks below the champion: go back to the champion.
-3. The picture misses more than half of what can be drawn, and few pictures were drawn yet: draw the
-   whole plan once more with a new seed (the best of these is the champion).
+2. The best picture misses more than half of what can be drawn, and few were drawn yet: draw the
+   whole plan once more with a new seed.
+3. The current picture ranks below the champion, which could be edited: go back to the champion.
 4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
    its a-th retry goes to the a-th best, in turn.
 5. Nothing pending is callable: draw once more if that was done fewer than three times and
@@ -15,9 +15,9 @@ Training-free routers of this kind are strong baselines (see docs/architecture.m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from envs.legality import callable_commands, serves
+from envs.legality import callable_commands, legal_calls, serves
 from envs.state import State, attempts, rank, statuses
 from policies.base import Decision
 from poser.core.action import ALL, Action, Call, Revert, Stop
@@ -52,25 +52,22 @@ class CapabilityRouter:
         draws = [c for c in calls if c.command == ALL and not registry[c.expert].needs_picture]
         if state.current is None and draws:
             return self._draw(state, draws, registry, "no picture yet")
-        if self._worse_than_champion(state) and Revert() in legal:
-            return Decision(Revert(), "the last change made it worse: back to the best so far")
         drawn = attempts(state, ALL)
         drawers = [registry[c.expert] for c in draws]
-        share = _share_missing(state, drawers)
+        best = replace(state, current=state.champion)
+        share = _share_missing(best, drawers)
         if 0 < drawn < self.draws and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
-        for command in callable_commands(state):
+        worse = Revert() in legal and _worse_than_champion(state)
+        if worse and any(c.command != ALL for c in legal_calls(best, registry)):
+            return Decision(Revert(), "the last change made it worse: back to the best so far")
+        for command in () if worse else callable_commands(state, registry):
             mine = [c for c in calls if c.command == command.id]
             if mine:
                 return self._edit(state, command, mine, registry)
         if share > 0.0 and drawn < self.draws:
             return self._draw(state, draws, registry, "editing got no further: draw it anew")
         return Decision(Stop(), "nothing left that an expert here could mend")
-
-    def _worse_than_champion(self, state: State) -> bool:
-        if state.current is None or state.champion is None:
-            return False
-        return rank(state, state.current) < rank(state, state.champion)
 
     def _draw(
         self,
@@ -116,3 +113,9 @@ def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:
         status[c.id] for c in state.plan.commands if any(serves(spec, c) for spec in drawers)
     ]
     return sum(s in ("pending", "given_up") for s in drawable) / max(1, len(drawable))
+
+
+def _worse_than_champion(state: State) -> bool:
+    if state.current is None or state.champion is None:
+        return False
+    return rank(state, state.current) < rank(state, state.champion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from envs.legality import serves, unknown_words
+from envs.legality import serves, unknown_subjects
 from envs.state import State, statuses
 from poser.core.expert import ExpertSpec
 from poser.core.plan import Command, Plan
@@ -69,7 +69,7 @@ def _why(command: Command, registry: Mapping[str, ExpertSpec]) -> str:
             f"no expert here serves {command.op!r}; an entry with that capability would "
             "(docs/experts.md)"
         )
-    fewest = min((unknown_words(s, command) for s in able), key=len)
+    fewest = min((unknown_subjects(s, command) for s in able), key=len)
     words = ", ".join(repr(w) for w in fewest)
     return (
         f"no expert here knows {words}; a text_to_image or image_to_image entry with an open "

@@ -300,6 +300,44 @@ def test_closed_vocabularies_and_masks_bound_what_is_legal() -> None:
     assert legal_actions(cat_there, registry) == (Stop(),)
 
 
+def test_what_no_expert_can_do_does_not_stand_in_the_way() -> None:
+    plan = Plan(
+        prompt="p",
+        commands=(
+            Command(id="c1", op="style", instruction="make it an oil painting"),
+            Command(id="c2", op="add", instruction="add a cat", depends_on=("c1",)),
+        ),
+    )
+    state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan))
+    editors = registry_of(EDITOR, TYPE)
+    assert legal_actions(state, editors) == (Call(command="c2", expert="editor"), Stop())
+    stylist = ExpertSpec(id="z", adapter="x", task="image_to_image", capabilities={"style": 1.0})
+    blocked = registry_of(EDITOR, stylist)
+    assert legal_actions(state, blocked) == (Call(command="c1", expert="z"), Stop())
+    without = replace(state, down=("z",))
+    assert legal_actions(without, blocked) == (Call(command="c2", expert="editor"), Stop())
+
+
+def test_a_closed_vocabulary_must_know_what_a_command_is_about_and_skips_the_rest() -> None:
+    from envs.requests import build_request
+
+    command = Command(
+        id="c1",
+        op="add",
+        instruction="add a tall tree",
+        subject="tree",
+        criteria=(Criterion(id="k1", question="Is there a tree?", about=("tree",)),),
+    )
+    plan = Plan(prompt="p", commands=(command,))
+    pocket = EDITOR.model_copy(update={"vocabulary": frozenset({"add", "a", "tree"})})
+    state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.1))
+    call = Call(command="c1", expert="editor")
+    assert call in legal_actions(state, registry_of(pocket))
+    assert build_request(state, call, pocket, 0).prompt == "add a tree"
+    blind = EDITOR.model_copy(update={"vocabulary": frozenset({"add", "a", "tall"})})
+    assert legal_actions(state, registry_of(blind)) == (Stop(),)
+
+
 def test_illegal_actions_are_refused() -> None:
     state = initial_state(plan_of_two(), Rules())
     with pytest.raises(IllegalActionError):

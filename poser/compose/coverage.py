@@ -27,10 +27,13 @@ def coverage_notes(plan: Plan, registry: Mapping[str, ExpertSpec]) -> tuple[str,
 
 
 def judging_notes(plan: Plan) -> tuple[str, ...]:
-    """One line for each criterion that is set aside: which, and why."""
-    questions = {k.id: k.question for k in plan.criteria}
-    return tuple(
-        f"{a.criterion} ({questions[a.criterion]}): not judged, {a.reason}" for a in plan.set_aside
+    """One line on the criteria that are set aside, if any; the plan names each with its reason."""
+    if not plan.set_aside:
+        return ()
+    asked = len(plan.criteria)
+    return (
+        f"{len(plan.set_aside)} of {asked} questions are outside the critic's scope: they are not "
+        "judged, and count neither for nor against ('poser plan' shows which)",
     )
 
 

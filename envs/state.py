@@ -147,28 +147,28 @@ def initial_state(
 
 def status(state: State, command: Command, frame: Frame | None = None) -> CommandStatus:
     """The status of a command on the current picture (or on ``frame``)."""
-    frame = frame or state.current
-    judged = _judged_ids(state.plan)
-    mine = [k.id for k in command.criteria if k.id in judged]
-    if mine:
-        if frame is not None and command_scores(state, frame, mine) >= state.rules.threshold:
-            return "satisfied"
-    elif frame is not None and command.id in frame.carried_out:
-        return "unjudged"
-    if state.attempts.get(command.id, 0) >= state.rules.max_attempts:
-        return "given_up"
-    return "pending"
-
-
-def command_scores(state: State, frame: Frame, criteria: list[str]) -> float:
-    """The worst gated score, in [0, 1], of these criteria on a picture."""
-    gated = gated_scores(state.plan, frame.critique, state.rules.threshold)
-    return min(gated[k] for k in criteria)
+    return statuses(state, frame)[command.id]
 
 
 def statuses(state: State, frame: Frame | None = None) -> dict[str, CommandStatus]:
-    """The status of every command, in plan order."""
-    return {c.id: status(state, c, frame) for c in state.plan.commands}
+    """The status of every command on the current picture (or on ``frame``), in plan order."""
+    frame = frame or state.current
+    plan, threshold = state.plan, state.rules.threshold
+    scores = gated_scores(plan, frame.critique, threshold) if frame else {}
+    judged = {k.id for k in plan.judged}
+    carried_out = frame.carried_out if frame else ()
+    found: dict[str, CommandStatus] = {}
+    for command in plan.commands:
+        mine = [k.id for k in command.criteria if k.id in judged]
+        if mine and scores and min(scores[k] for k in mine) >= threshold:
+            found[command.id] = "satisfied"
+        elif not mine and command.id in carried_out:
+            found[command.id] = "unjudged"
+        elif attempts(state, command.id) >= state.rules.max_attempts:
+            found[command.id] = "given_up"
+        else:
+            found[command.id] = "pending"
+    return found
 
 
 def all_settled(state: State, frame: Frame | None = None) -> bool:
@@ -194,10 +194,6 @@ def attempts(state: State, command: str) -> int:
     return state.attempts.get(command, 0)
 
 
-def _judged_ids(plan: Plan) -> frozenset[str]:
-    return frozenset(k.id for k in plan.judged)
-
-
 __all__ = [
     "ALL",
     "CommandStatus",
@@ -205,7 +201,6 @@ __all__ = [
     "State",
     "all_settled",
     "attempts",
-    "command_scores",
     "initial_state",
     "rank",
     "status",

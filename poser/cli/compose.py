@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +13,6 @@ from poser.core.errors import ExpertError, PoserError, StorageError
 if TYPE_CHECKING:
     from poser.compose.composer import Composer
     from poser.core.record import EpisodeRecord
-    from poser.report.observer import Observer
     from poser.store import Run
 
 OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
@@ -91,6 +89,7 @@ def compose(
         _check_out(out)
     from poser.compose.begin import Brief, begin, composer_for
     from poser.compose.inputs import read_prompt
+    from poser.report.live import watch
     from poser.store import find_run
 
     if resume is not None:
@@ -113,34 +112,23 @@ def compose(
     else:
         raise typer.BadParameter("give a text file with the prompt, - or --resume RUN")
     composer = composer_for(run)
+    view = watch(quiet=quiet or run.finished)
+    composer.observer = view
     if interactive:
         from policies.catalogue import make_policy
         from poser.cli.interactive import asking
 
-        composer.chooser = asking(make_policy(composer.settings.policy, composer.settings.seed))
-    if not (quiet or run.finished):
-        composer.observer = _observer(interactive)
-    _conclude(run, _drive(composer, run), out, as_json)
-
-
-def _observer(interactive: bool) -> Observer:
-    import sys
-
-    from poser.report.live import LineView, LiveView
-
-    return LiveView() if sys.stderr.isatty() and not interactive else LineView()
+        policy_made = make_policy(composer.settings.policy, composer.settings.seed)
+        composer.chooser = asking(policy_made, view.paused)
+    with view:
+        episode = _drive(composer, run)
+    _conclude(run, episode, out, as_json, notes=quiet)
 
 
 def _drive(composer: Composer, run: Run) -> EpisodeRecord:
-    watching: AbstractContextManager[Any] = (
-        composer.observer
-        if isinstance(composer.observer, AbstractContextManager)
-        else nullcontext()
-    )
     again = f"go on with: poser compose --resume {run.folder}"
     try:
-        with watching:
-            return composer.compose()
+        return composer.compose()
     except KeyboardInterrupt:
         typer.echo(f"poser: interrupted; nothing is lost, {again}", err=True)
         raise typer.Exit(130) from None
@@ -150,7 +138,9 @@ def _drive(composer: Composer, run: Run) -> EpisodeRecord:
         raise
 
 
-def _conclude(run: Run, episode: EpisodeRecord, out: Path | None, as_json: bool) -> None:
+def _conclude(
+    run: Run, episode: EpisodeRecord, out: Path | None, as_json: bool, *, notes: bool
+) -> None:
     from poser.compose.view import load_view
     from poser.report.summary import print_summary, summary_dict
 
@@ -168,7 +158,7 @@ def _conclude(run: Run, episode: EpisodeRecord, out: Path | None, as_json: bool)
     else:
         from rich.console import Console
 
-        print_summary(Console(), view, paths)
+        print_summary(Console(), view, paths, notes=notes)
     if episode.result is None:
         raise ExpertError(
             f"no picture came about ({episode.end.replace('_', ' ')})",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import typer
 
@@ -13,36 +14,52 @@ from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import ExpertSpec
 
 
-def asking(policy: Policy) -> Chooser:
-    """A chooser that proposes what the policy would do, and asks."""
+def asking(
+    policy: Policy, paused: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Chooser:
+    """A chooser that proposes what the policy would do, and asks on standard error.
+
+    Args:
+        policy: Whose proposal is shown.
+        paused: Keeps a live view off the terminal while a question stands.
+    """
 
     def choose(
         state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
     ) -> Decision:
         proposed = policy.choose(state, legal, registry)
-        typer.echo(
-            f"\nstep {state.step + 1} of {state.rules.max_steps}, score {state.phi:.2f}", err=True
-        )
-        for number, action in enumerate(legal, start=1):
-            mark = "->" if action == proposed.action else "  "
-            typer.echo(f" {mark} {number}. {describe(action, state, registry)}", err=True)
-        typer.echo(f"proposed: {proposed.reason}", err=True)
-        while True:
-            answer = typer.prompt(
-                "Enter to approve, a number to pick, s to stop",
-                default="",
-                show_default=False,
-                err=True,
-            ).strip()
-            if answer in ("", "y", "yes"):
-                return proposed
-            if answer in ("s", "stop", "q"):
-                return Decision(Stop(), "stopped by hand")
-            if answer.isdigit() and 1 <= int(answer) <= len(legal):
-                return Decision(legal[int(answer) - 1], "picked by hand")
-            typer.echo(f"1 to {len(legal)}, Enter or s", err=True)
+        with paused():
+            return _ask(state, proposed, legal, registry)
 
     return choose
+
+
+def _ask(
+    state: State,
+    proposed: Decision,
+    legal: Sequence[Action],
+    registry: Mapping[str, ExpertSpec],
+) -> Decision:
+    step, most = state.step + 1, state.rules.max_steps
+    typer.echo(f"\nstep {step} of {most}, score {state.phi:.2f}", err=True)
+    for number, action in enumerate(legal, start=1):
+        mark = "->" if action == proposed.action else "  "
+        typer.echo(f" {mark} {number}. {describe(action, state, registry)}", err=True)
+    typer.echo(f"proposed: {proposed.reason}", err=True)
+    while True:
+        answer = typer.prompt(
+            "Enter to approve, a number to pick, s to stop",
+            default="",
+            show_default=False,
+            err=True,
+        ).strip()
+        if answer in ("", "y", "yes"):
+            return proposed
+        if answer in ("s", "stop", "q"):
+            return Decision(Stop(), "stopped by hand")
+        if answer.isdigit() and 1 <= int(answer) <= len(legal):
+            return Decision(legal[int(answer) - 1], "picked by hand")
+        typer.echo(f"1 to {len(legal)}, Enter or s", err=True)
 
 
 def describe(action: Action, state: State, registry: Mapping[str, ExpertSpec]) -> str:

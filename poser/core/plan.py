@@ -7,6 +7,7 @@ with dependencies, so that "is the car red?" counts only where there is a car.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal, Self
 
@@ -127,12 +128,12 @@ class Plan(Value):
                 raise PlanError(f"the plan sets aside an unknown criterion {aside.criterion!r}")
         return self
 
-    @property
+    @cached_property
     def criteria(self) -> tuple[Criterion, ...]:
         """All criteria, in the order of their commands."""
         return tuple(k for c in self.commands for k in c.criteria)
 
-    @property
+    @cached_property
     def judged(self) -> tuple[Criterion, ...]:
         """The criteria that the critic is asked: all but those set aside."""
         aside = {a.criterion for a in self.set_aside}
@@ -159,7 +160,8 @@ class Plan(Value):
         aside = tuple(
             SetAside(criterion=k.id, reason=reasons[k.id]) for k in self.criteria if k.id in reasons
         )
-        return self.model_copy(update={"set_aside": aside})
+        fields = {name: getattr(self, name) for name in Plan.model_fields}
+        return Plan.model_validate({**fields, "set_aside": aside})
 
 
 def in_dependency_order(criteria: Iterable[Criterion]) -> Iterator[Criterion]:

@@ -82,10 +82,10 @@ class VqaCritic:
         """
         reasons: dict[str, str] = {}
         for criterion in in_dependency_order(criteria):
-            if outside := [p for p in criterion.depends_on if p in reasons]:
-                reasons[criterion.id] = f"depends on {outside[0]}, which is not judged"
-            elif (reason := self._outside(criterion)) is not None:
+            if (reason := self._outside(criterion)) is not None:
                 reasons[criterion.id] = reason
+            elif outside := [p for p in criterion.depends_on if p in reasons]:
+                reasons[criterion.id] = f"depends on {outside[0]}, which is not judged"
         return reasons
 
     def _outside(self, criterion: Criterion) -> str | None:

@@ -1,0 +1,225 @@
+"""Prompts and the tuples, commands and questions that their plans must hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from poser.core.plan import Plan
+from poser.decompose import RuleDecomposer
+
+DECOMPOSER = RuleDecomposer()
+
+# prompt -> (kind, about...) of every criterion that must be there; "not" before the kind where
+# the expected answer is no
+TUPLES: list[tuple[str, list[str]]] = [
+    # entities, articles, plurals
+    ("a cat", ["entity cat"]),
+    ("An owl and two mice", ["entity owl", "entity mouse", "count mouse 2"]),
+    ("a pair of shoes", ["entity shoe", "count shoe 2"]),
+    ("3 boats", ["count boat 3"]),
+    ("several children", ["entity child", "count child several"]),
+    ("a single red apple", ["count apple 1", "attribute apple red"]),
+    ("a group of people", ["entity person"]),
+    ("a tennis court", ["entity tennis court"]),
+    # attributes
+    ("a red car", ["attribute car red"]),
+    ("a dark green car", ["attribute car dark green"]),
+    ("a red and blue bus", ["attribute bus red", "attribute bus blue"]),
+    ("a small wooden chair", ["attribute chair small", "attribute chair wood"]),
+    ("a glass bottle", ["attribute bottle glass"]),
+    ("a cube made of denim", ["attribute cube denim"]),
+    ("the ball is round and very shiny", ["attribute ball round", "attribute ball shiny"]),
+    ("The baseball is white in color.", ["attribute baseball white"]),
+    ("A motorcycle. It looks like a race car.", ["attribute motorcycle race car"]),
+    ("a smiling woman", ["attribute woman smiling"]),
+    ("a snow-covered mountain", ["attribute mountain snow-covered"]),
+    ("two walking robots", ["attribute robot walking", "count robot 2"]),
+    # relations
+    ("a cat to the left of a dog", ["relation cat dog left of"]),
+    ("a cat on the right side of a dog", ["relation cat dog right of"]),
+    ("a lamp over a desk", ["relation lamp desk above"]),
+    ("a ball underneath a table", ["relation ball table below"]),
+    ("a man in front of a bus", ["relation man bus in front of"]),
+    ("a bowl on top of a shelf", ["relation bowl shelf on top of"]),
+    ("Behind the table there is a wall.", ["relation wall table behind"]),
+    ("A man is holding a knife.", ["relation man knife holding"]),
+    ("a woman riding a horse", ["relation woman horse riding"]),
+    ("a dock surrounded by trees", ["relation dock tree surrounded by"]),
+    ("an airplane flying over a city", ["relation airplane city flying above"]),
+    (
+        "A woman in a white shirt is standing on a red court.",
+        ["relation woman court on", "attribute woman standing", "attribute shirt white"],
+    ),
+    (
+        "a laptop and a phone on a desk",
+        ["relation laptop desk on", "relation phone desk on"],
+    ),
+    ("chair beside chair", ["relation chair chair next to"]),
+    ("a tree in the background", ["relation tree background in"]),
+    # parts
+    ("a cat with green eyes", ["entity eye", "attribute eye green"]),
+    ("The dog's tail is long.", ["entity tail", "attribute tail long"]),
+    ("a man wearing a red hat", ["attribute hat red", "relation man hat wearing"]),
+    ("a bowl of soup", ["entity bowl", "entity soup", "relation soup bowl in"]),
+    # reference
+    ("There is a car. The car is red.", ["attribute car red"]),
+    ("a cat and a dog. Both are black.", ["attribute cat black", "attribute dog black"]),
+    ("There is a boy. He is holding a kite.", ["relation boy kite holding"]),
+    ("A red cup and a blue cup. The blue cup is big.", ["attribute cup big"]),
+    # background, style, text, absence
+    ("a dog on a beach", ["entity beach"]),
+    ("a ball on a blue background", ["attribute background blue"]),
+    ("a ball. The background is dark green.", ["attribute background dark green"]),
+    ("a boat under a night sky", ["entity night sky"]),
+    ("an oil painting of a fox", ["global oil painting", "entity fox"]),
+    ("a fox in the style of van Gogh", ["global in the style of van Gogh"]),
+    ("a fox, highly detailed, 4k", ["global highly detailed", "global 4k"]),
+    ('a sign that says "OPEN"', ["entity sign", "text OPEN"]),
+    ("a shop with the words ‘Fresh Bread’ on it", ["entity shop", "text Fresh Bread"]),
+    ("a bowl of fruit, no bananas", ["not absence banana"]),
+    ("a street without any people", ["not absence person"]),
+    ("There are no cars or trucks.", ["not absence car", "not absence truck"]),
+    ("a cat with no tail", ["not absence cat tail"]),
+    ("The car is not red.", ["not attribute car red"]),
+    # edits
+    ("make the car red", ["entity car", "attribute car red"]),
+    ("remove the dog", ["not absence dog"]),
+    ("replace the cat with a dog", ["entity dog", "not absence cat"]),
+    ("change the background to a forest", ["entity forest"]),
+    ("move the cup to the left of the plate", ["relation cup plate left of"]),
+    ("make it an oil painting", ["global an oil painting"]),
+    ("change the number of apples to four", ["count apple 4"]),
+    ('change the text to "CLOSED"', ["text CLOSED"]),
+]
+
+
+def said(plan: Plan) -> list[str]:
+    """The criteria of a plan as in the table."""
+    return [
+        " ".join([*([] if k.expected else ["not"]), k.kind, *k.about]) for k in plan.criteria
+    ]
+
+
+@pytest.mark.parametrize(("prompt", "expected"), TUPLES, ids=[p for p, _ in TUPLES])
+def test_tuples(prompt: str, expected: list[str]) -> None:
+    found = said(DECOMPOSER.decompose(prompt))
+    assert [e for e in expected if e not in found] == [], found
+
+
+# prompt -> all criteria, no more and no fewer
+WHOLE: list[tuple[str, list[str]]] = [
+    ("a red car", ["Is there a car?", "Is the car red?"]),
+    ("three red apples", ["Are there apples?", "Are there three apples?", "Are the apples red?"]),
+    ("A cat is above a dog.", ["Is there a cat?", "Is there a dog?", "Is the cat above the dog?"]),
+    (
+        "two black cats under a tree on a blue background",
+        [
+            "Is the background blue?",
+            "Are there cats?",
+            "Are there two cats?",
+            "Are the cats black?",
+            "Is there a tree?",
+            "Are the cats below the tree?",
+        ],
+    ),
+    ("a beach ball at the beach", ["Is the background a beach?", "Is there a beach ball?"]),
+    ("an orange", ["Is there an orange?"]),
+    ("scissors", ["Are there scissors?"]),
+    ("a hat. There is an apple. It is green.",
+     ["Is there a hat?", "Is there an apple?", "Is the apple green?"]),
+    ("The man is wearing sunglasses.",
+     ["Is there a man?", "Does the man have sunglasses?", "Is the man wearing sunglasses?"]),
+    ("the red ball and the blue ball",
+     ["Is there a ball?", "Is there a red ball?", "Is there a ball?", "Is there a blue ball?"]),
+    ("no bananas", ["Is there a banana?"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("prompt", "questions"), WHOLE, ids=[p for p, _ in WHOLE])
+def test_questions(prompt: str, questions: list[str]) -> None:
+    plan = DECOMPOSER.decompose(prompt)
+    assert [k.question for k in plan.criteria] == questions
+
+
+# prompt, has_picture -> op and instruction of every command, and whether the picture is edited
+COMMANDS: list[tuple[str, bool, list[str], bool]] = [
+    ("two red apples", False, ["add: add two red apples", "recolour: make the apples red"], False),
+    ("a wooden cup", False, ["add: add a wooden cup", "attribute: make the cup wooden"], False),
+    ("a cat left of a dog", False,
+     ["add: add a cat", "add: add a dog", "relation: move the cat to the left of the dog"], False),
+    ("a cat with green eyes", False,
+     ["add: add a cat", "attribute: give the cat green eyes"], False),
+    ("a cat on a beach", False,
+     ["background: change the background to a beach", "add: add a cat"], False),
+    ('a shop sign that says "OPEN"', False,
+     ["add: add a shop sign", 'text: write "OPEN" on the shop sign'], False),
+    ("a street, no bananas", False, ["add: add a street", "remove: remove the bananas"], False),
+    ("make the car red", False, ["recolour: make the car red"], True),
+    ("make the cup wooden", True, ["attribute: make the cup wooden"], True),
+    ("remove the dog on the left", False, ["remove: remove the dog on the left"], True),
+    ("add two yellow bananas", True,
+     ["add: add two yellow bananas", "recolour: make the bananas yellow"], True),
+    ("replace the cat with a dog", False, ["replace: replace the cat with a dog"], True),
+    ("make it three apples", False, ["count: make it three apples"], True),
+    ("First add a tree, then remove the car.", False, ["add: add a tree", "remove: remove the car"],
+     True),
+    ("give the man a hat", False, ["add: give the man a hat"], True),
+    ("change the color of the car to blue", False, ["recolour: make the car blue"], True),
+    ("turn it into a watercolour painting", True, ["style: make it a watercolour painting"], True),
+    ("Draw a house, then add a tree.", False, ["add: add a house", "add: add a tree"], False),
+    ("a red car", True, ["add: add a red car", "recolour: make the car red"], False),
+    ("crop the picture", True, ["other: crop the picture"], True),
+    ("A car. Do not make the car red.", False,
+     ["add: add a car", "recolour: make the car not red"], False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prompt", "has_picture", "commands", "edits"), COMMANDS, ids=[c[0] for c in COMMANDS]
+)
+def test_commands(prompt: str, has_picture: bool, commands: list[str], edits: bool) -> None:
+    plan = DECOMPOSER.decompose(prompt, has_picture=has_picture)
+    assert [f"{c.op}: {c.instruction}" for c in plan.commands] == commands
+    assert plan.edits_picture is edits
+
+
+def test_dependencies() -> None:
+    plan = DECOMPOSER.decompose('a red cat left of a dog, and a sign that says "HI"')
+    by_op = {c.op: c for c in plan.commands}
+    cat, dog = plan.commands[0], plan.commands[2]
+    assert (cat.subject, dog.subject) == ("cat", "dog")
+    assert by_op["recolour"].depends_on == (cat.id,)
+    assert by_op["relation"].depends_on == (cat.id, dog.id)
+    assert set(by_op["text"].depends_on) == {c.id for c in plan.commands} - {by_op["text"].id}
+    assert plan.commands[-1].op == "text"
+    relation = by_op["relation"].criteria[0]
+    assert relation.depends_on == (cat.criteria[0].id, dog.criteria[0].id)
+
+
+def test_one_thing_is_added_once() -> None:
+    prompt = (
+        "There is a car. The car is red and it is on the street. A dog sits next to the car. "
+        "The dog looks at it, and the animal is brown. The vehicle is big."
+    )
+    added = [c.subject for c in DECOMPOSER.decompose(prompt).commands if c.op == "add"]
+    assert added == ["car", "street", "dog"]
+
+
+def test_a_change_said_both_ways_is_one_command() -> None:
+    plan = DECOMPOSER.decompose("A cat is left of a dog. The dog is right of the cat.")
+    moves = [c for c in plan.commands if c.op == "relation"]
+    assert [len(c.criteria) for c in moves] == [2]
+
+
+def test_captions() -> None:
+    plan = DECOMPOSER.decompose("two red apples left of a cup on a white background")
+    assert plan.caption == (
+        "on a white background, two red apples, a cup, two apples left of a cup"
+    )
+    assert all(not c.caption for c in plan.commands if c.op == "recolour")
+
+
+def test_unread_words_become_a_plain_command() -> None:
+    plan = DECOMPOSER.decompose("一只红色的猫, and a dog")
+    other = [c for c in plan.commands if c.op == "other"]
+    assert [c.instruction for c in other] == ["一只红色的猫"]

@@ -38,16 +38,17 @@ class DiskCallRecord:
         return None
 
     def put(self, key: str, value: dict[str, Any], step: int) -> None:
-        """See :class:`envs.calling.CallRecord`.
+        """See :class:`envs.calling.CallRecord`. What was paid for outlasts even a power cut.
 
         Raises:
             StorageError: It cannot be written.
         """
+        durable = value.get("cost", 0.0) > 0.0
         entry = {"key": key, "step": step, "value": value}
         for folder in (self.folder, self.shared):
             if folder is not None:
                 make_folder(folder)
-                write_json(folder / _name(key), entry)
+                write_json(folder / _name(key), entry, durable=durable)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         if not path.exists():

@@ -57,8 +57,13 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file in full or not at all, and durably.
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Writes a file in full or not at all.
+
+    Args:
+        path: The file.
+        data: All of it.
+        durable: Whether it must outlast a power cut, and not only a killed process.
 
     Raises:
         StorageError: It cannot be written; what was there before is still there.
@@ -69,7 +74,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:
@@ -78,14 +84,15 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Like :func:`write_bytes`, in UTF-8."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), durable=durable)
 
 
-def write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
     """Like :func:`write_bytes`, as indented JSON."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    write_text(path, text, durable=durable)
 
 
 def read_json(path: Path) -> Any:

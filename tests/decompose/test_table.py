@@ -95,9 +95,7 @@ TUPLES: list[tuple[str, list[str]]] = [
 
 def said(plan: Plan) -> list[str]:
     """The criteria of a plan as in the table."""
-    return [
-        " ".join([*([] if k.expected else ["not"]), k.kind, *k.about]) for k in plan.criteria
-    ]
+    return [" ".join([*([] if k.expected else ["not"]), k.kind, *k.about]) for k in plan.criteria]
 
 
 @pytest.mark.parametrize(("prompt", "expected"), TUPLES, ids=[p for p, _ in TUPLES])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.legality import serves, words_of
@@ -71,20 +72,61 @@ def prompt_for(plan: Plan, command: Command | None, spec: ExpertSpec) -> str:
 
 
 def _short_caption(plan: Plan, spec: ExpertSpec) -> str:
-    """Captions joined while they fit, a relation in place of the two things that it relates."""
+    """The captions of what an expert serves, joined while they fit its limit.
+
+    Each thing is named once: where two things are related, as "a green tree right of a red car".
+    """
     limit = spec.limits.prompt_words or 10_000
+    shown = [c for c in plan.commands if c.caption and c.op not in _NOT_SHOWN and serves(spec, c)]
+    related, joined = _pairs(shown)
+    phrases: list[tuple[int, str]] = []
+    for command in shown:
+        if command.id in related:
+            phrases.append((0, related[command.id]))
+        elif command.op != "relation" and command.id not in joined:
+            phrases.append((_CAPTION_ORDER.get(command.op, 1), command.caption))
     parts: list[str] = []
     used = 0
-    for command in _in_caption_order(plan):
-        if not command.caption or not serves(spec, command):
-            continue
-        caption = _readable(command.caption, spec)
-        words = len(caption.split())
-        if used + words > limit:
-            continue
-        parts.append(caption)
-        used += words
+    for _, phrase in sorted(phrases, key=lambda p: p[0]):
+        readable = _readable(phrase, spec)
+        words = len(readable.split())
+        if used + words <= limit:
+            parts.append(readable)
+            used += words
     return ", ".join(parts)
+
+
+_NOT_SHOWN = ("remove", "text", "replace", "finish")
+_CAPTION_ORDER = {"add": 0, "create": 0, "count": 0, "background": 3, "style": 2}
+
+
+def _pairs(shown: Sequence[Command]) -> tuple[dict[str, str], set[str]]:
+    """Pairs of things told in one phrase: by the first thing's command, and the second ones.
+
+    Each thing is in one pair at most; relations of things with few relations come first, so that
+    as many as possible are told.
+    """
+    captions = {c.id: c.caption for c in shown if c.op in ("add", "create")}
+    links = [
+        (c.depends_on[0], c.criteria[0].about[2], c.depends_on[1])
+        for c in shown
+        if c.op == "relation"
+        and len(c.depends_on) == 2
+        and all(d in captions for d in c.depends_on)
+        and c.criteria
+        and len(c.criteria[0].about) == 3
+    ]
+    degree = Counter(end for one, _, other in links for end in (one, other))
+    phrases: dict[str, str] = {}
+    taken: set[str] = set()
+    second: set[str] = set()
+    for one, relation, other in sorted(links, key=lambda k: degree[k[0]] + degree[k[2]]):
+        if one in taken or other in taken or one == other:
+            continue
+        taken |= {one, other}
+        second.add(other)
+        phrases[one] = f"{captions[one]} {relation} {captions[other]}"
+    return phrases, second
 
 
 def _readable(text: str, spec: ExpertSpec) -> str:
@@ -93,13 +135,6 @@ def _readable(text: str, spec: ExpertSpec) -> str:
         return text
     kept = (w for w in text.split() if all(p in spec.vocabulary for p in words_of(w)))
     return " ".join(kept)
-
-
-def _in_caption_order(plan: Plan) -> list[Command]:
-    """What is there first, then how it stands to each other, the setting last."""
-    order = {"add": 0, "create": 0, "count": 0, "relation": 1, "style": 2, "background": 3}
-    kept = [c for c in plan.commands if c.op not in ("remove", "text", "replace", "finish")]
-    return sorted(kept, key=lambda c: order.get(c.op, 1))
 
 
 def _negative(plan: Plan) -> str:

@@ -139,11 +139,6 @@ class Plan(Value):
         aside = {a.criterion for a in self.set_aside}
         return tuple(k for k in self.criteria if k.id not in aside)
 
-    @property
-    def caption(self) -> str:
-        """The plan as one concise caption, for models that read only short prompts."""
-        return ", ".join(c.caption for c in self.commands if c.caption)
-
     def command(self, command_id: str) -> Command:
         """The command of that id.
 

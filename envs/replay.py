@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from envs.rules import Rules
-from envs.state import State, initial_state
-from envs.transition import apply
+from envs.state import State
+from envs.transition import apply, begin
 from poser.core.critique import Critique
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef
@@ -38,7 +38,7 @@ def replay(
     Raises:
         IllegalActionError: The record does not follow from the rules.
     """
-    state = initial_state(plan, rules, image=image, critique=critique, mask=mask)
+    state = begin(plan, rules, registry, image=image, critique=critique, mask=mask)
     for record in steps:
         state, _ = apply(state, record.action, record.outcome, record.critique, registry)
     return state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -133,7 +133,7 @@ def initial_state(
         raise ValueError("a picture to start from needs its critique")
     phi = potential(plan, critique, rules)
     frame = Frame(image=image, critique=critique, phi=phi)
-    state = State(
+    return State(
         plan=plan,
         rules=rules,
         current=frame,
@@ -142,7 +142,6 @@ def initial_state(
         mask=mask,
         spent=critique.cost,
     )
-    return replace(state, end="satisfied") if all_settled(state) else state
 
 
 def status(state: State, command: Command, frame: Frame | None = None) -> CommandStatus:

@@ -8,11 +8,14 @@ from typing import assert_never
 
 from envs.legality import legal_actions, legal_calls
 from envs.potential import potential
-from envs.state import Frame, State, all_settled, rank, status
+from envs.rules import Rules
+from envs.state import Frame, State, all_settled, initial_state, rank, status
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique
 from poser.core.errors import IllegalActionError
 from poser.core.expert import ExpertFailure, ExpertResult, ExpertSpec
+from poser.core.picture import ImageRef
+from poser.core.plan import Plan
 from poser.core.record import EndReason, Reward
 
 
@@ -59,7 +62,7 @@ def apply(
             end = "stopped"
         case _:
             assert_never(action)
-    after = replace(after, end=end or _end(after, registry))
+    after = replace(after, end=end or end_of(after, registry))
     terms = {
         "phi": after.phi - state.phi,
         "cost": -state.rules.cost_weight * cost,
@@ -135,7 +138,35 @@ def _count_attempt(state: State, action: Call) -> State:
     return replace(state, attempts={**state.attempts, action.command: count})
 
 
-def _end(state: State, registry: Mapping[str, ExpertSpec]) -> EndReason | None:
+def begin(
+    plan: Plan,
+    rules: Rules,
+    registry: Mapping[str, ExpertSpec],
+    *,
+    image: ImageRef | None = None,
+    critique: Critique | None = None,
+    mask: str | None = None,
+) -> State:
+    """The first state of an episode, already ended where nothing is left or possible to do.
+
+    Args:
+        plan: What is asked.
+        rules: What is played by.
+        registry: Specs by id.
+        image: The picture to start from, if any.
+        critique: Its judgement; required with ``image``.
+        mask: Hash of a mask, for inpainting.
+
+    Raises:
+        MalformedCritiqueError: The critique is incomplete.
+        ValueError: A picture without a critique.
+    """
+    state = initial_state(plan, rules, image=image, critique=critique, mask=mask)
+    return replace(state, end=end_of(state, registry))
+
+
+def end_of(state: State, registry: Mapping[str, ExpertSpec]) -> EndReason | None:
+    """Why an episode ends in this state; ``None`` where it goes on."""
     if all_settled(state):
         return "satisfied"
     if state.critic_failures >= state.rules.max_critic_failures:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poser.cli.options import RUNS, CriticFolder, Json, Registry, Runs, registry_files
-from poser.core.errors import ExpertError, PoserError, StorageError
+from poser.core.errors import BudgetError, ExpertError, PoserError, StorageError
 
 if TYPE_CHECKING:
     from poser.compose.composer import Composer
@@ -160,6 +160,11 @@ def _conclude(
 
         print_summary(Console(), view, paths, notes=notes)
     if episode.result is None:
+        if episode.end == "out_of_budget":
+            raise BudgetError(
+                "the cap does not allow a call that would make a picture",
+                remedy="raise --budget, or register a cheaper text_to_image expert",
+            )
         raise ExpertError(
             f"no picture came about ({episode.end.replace('_', ' ')})",
             remedy=_last_failure(episode) or "see the report for what was tried",

@@ -19,8 +19,8 @@ from envs.calling import Caller
 from envs.legality import legal_actions
 from envs.requests import build_request
 from envs.rules import default_max_steps
-from envs.state import State, initial_state
-from envs.transition import apply, failed
+from envs.state import State
+from envs.transition import apply, begin, failed
 from policies.base import Decision
 from poser.compose.coverage import coverage_notes, estimate, judging_notes
 from poser.compose.settings import Settings
@@ -96,7 +96,9 @@ class Nodes:
         critique = self._first_critique(plan)
         write_json(self.run.folder / "start.json", Start(rules=rules, critique=critique).to_dict())
         mask = settings.mask.sha256 if settings.mask else None
-        first = initial_state(plan, rules, image=settings.image, critique=critique, mask=mask)
+        first = begin(
+            plan, rules, self.registry, image=settings.image, critique=critique, mask=mask
+        )
         self.observer.planned(plan, first, (*self.notes(plan), *self._estimate(first)))
         return {"state": first.to_dict()}
 

@@ -211,6 +211,16 @@ def test_wrong_usage(arguments: list[str], tmp_path: Path, poser: Poser) -> None
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_cap_below_the_cheapest_call_says_so(tmp_path: Path, poser: Poser) -> None:
+    (tmp_path / "prompt.txt").write_text("a red car")
+    (tmp_path / "dear.yaml").write_text(
+        "version: 1\nexperts:\n- {id: pocket/text-to-image, cost: {usd: 1.0}}\n"
+    )
+    finished = poser("compose", "prompt.txt", "-r", "dear.yaml", "--budget", "0.5", "--quiet")
+    assert finished.returncode == 8, finished.stderr
+    assert_one_line(finished.stderr, "--budget")
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_debris(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

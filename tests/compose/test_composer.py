@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from envs.replay import replay
 from envs.state import State
 from poser.compose.view import load_view, overview, settings_of, start_of
 from poser.core.errors import CriticError, ExpertError, MalformedCritiqueError
+from poser.core.expert import ExpertRequest
 from poser.core.plan import Plan
+from poser.report.observer import SilentObserver
 from poser.store import Run, find_run, list_runs, read_json
 from tests.compose.fakes import DRAW, Ledger, Painter, fake_composer, fake_run
 
@@ -99,6 +102,22 @@ def test_the_cap_is_hard(tmp_path: Path) -> None:
     assert episode.end in ("out_of_budget", "stopped")
     nothing = fake_run(tmp_path / "none", rules={"budget": 0.0})
     assert fake_composer(nothing).compose().cost == 0.0
+
+
+def test_an_estimate_comes_before_the_first_paid_call(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Listener(SilentObserver):
+        def planned(self, plan: Plan, state: State, notes: Sequence[str]) -> None:
+            told.extend(notes)
+
+        def calling(self, request: ExpertRequest) -> None:
+            assert told
+
+    composer = fake_composer(fake_run(tmp_path, rules={"budget": 0.05}))
+    composer.observer = Listener()
+    composer.compose()
+    assert "estimated spend: $0.02 to $0.05 (hard cap $0.05)" in told
 
 
 def test_an_expert_that_is_down_for_a_moment_costs_no_score(tmp_path: Path) -> None:

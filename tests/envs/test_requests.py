@@ -51,7 +51,9 @@ PLAN = Plan(
         Command(id="c8", op="remove", instruction="remove the bananas", subject="bananas"),
     ),
 )
-WORDS = frozenset("a red car green tree ball two birds right of left below above on blue make it".split())
+WORDS = frozenset(
+    "a red car green tree ball two birds right of left below above on blue make it".split()
+)
 OPEN = ExpertSpec(id="open", adapter="x", task="text_to_image")
 CLOSED = OPEN.model_copy(update={"id": "closed", "vocabulary": WORDS})
 

@@ -11,7 +11,7 @@ from envs.legality import legal_actions
 from envs.potential import potential
 from envs.rules import Rules
 from envs.state import State, all_settled, initial_state, status, statuses
-from envs.transition import apply, failed
+from envs.transition import apply, begin, failed
 from poser.core.action import ALL, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique, Verdict
 from poser.core.errors import IllegalActionError, MalformedCritiqueError
@@ -234,7 +234,10 @@ def test_ends() -> None:
     paid = registry_of(T2I.model_copy(update={"cost": Cost(usd=1.0)}))
     capped = initial_state(plan, Rules(budget=1.5))
     assert apply(capped, call, result(1, cost=1.0), bad, paid)[0].end == "out_of_budget"
-    assert initial_state(plan, Rules(), image=image(1), critique=good).end == "satisfied"
+    assert begin(plan, Rules(), EXPERTS, image=image(1), critique=good).end == "satisfied"
+    assert begin(plan, Rules(budget=0.5), paid).end == "out_of_budget"
+    assert begin(plan, Rules(), registry_of(EDITOR)).end == "nothing_legal"
+    assert begin(plan, Rules(), EXPERTS).end is None
 
 
 def test_the_budget_is_hard_and_counts_the_judgement() -> None:

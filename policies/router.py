@@ -7,7 +7,8 @@
 4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
    its a-th retry goes to the a-th best, in turn.
 5. Nothing pending is callable: draw once more if that was done fewer than three times and
-   something that can be drawn is still missing, else stop.
+   something that can be drawn is still missing.
+6. What is put on the finished picture (text) comes last, then stop.
 
 Training-free routers of this kind are strong baselines (see docs/architecture.md for sources).
 """
@@ -23,6 +24,9 @@ from policies.base import Decision
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import ExpertSpec
 from poser.core.plan import Command
+
+LAST = ("text", "finish")
+"""Ops that belong on the finished picture: whatever is drawn after them would lose them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,19 @@ class CapabilityRouter:
         share = _share_missing(best, drawers)
         if 0 < drawn < self.draws and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
+        redraws = bool(draws) and share > 0.0 and drawn < self.draws
         worse = Revert() in legal and _worse_than_champion(state)
-        if worse and any(c.command != ALL for c in legal_calls(best, registry)):
+        if worse and _editable(best, registry, finishing=not redraws):
             return Decision(Revert(), "the last change made it worse: back to the best so far")
-        for command in () if worse else callable_commands(state, registry):
-            mine = [c for c in calls if c.command == command.id]
-            if mine:
+        pending = () if worse else callable_commands(state, registry)
+        for command in (c for c in pending if c.op not in LAST):
+            if mine := [c for c in calls if c.command == command.id]:
                 return self._edit(state, command, mine, registry)
-        if share > 0.0 and drawn < self.draws:
+        if redraws:
             return self._draw(state, draws, registry, "editing got no further: draw it anew")
+        for command in (c for c in pending if c.op in LAST):
+            if mine := [c for c in calls if c.command == command.id]:
+                return self._edit(state, command, mine, registry)
         return Decision(Stop(), "nothing left that an expert here could mend")
 
     def _draw(
@@ -119,3 +127,11 @@ def _worse_than_champion(state: State) -> bool:
     if state.current is None or state.champion is None:
         return False
     return rank(state, state.current) < rank(state, state.champion)
+
+
+def _editable(state: State, registry: Mapping[str, ExpertSpec], *, finishing: bool) -> bool:
+    """Whether any single command can be called; those of :data:`LAST` only count if finishing."""
+    ops = [
+        state.plan.command(c.command).op for c in legal_calls(state, registry) if c.command != ALL
+    ]
+    return any(finishing or op not in LAST for op in ops)

@@ -112,6 +112,26 @@ def test_a_picture_that_misses_most_is_drawn_anew_a_few_times() -> None:
     assert choose(state) == Call(command="c1", expert="strong")
 
 
+def test_text_is_set_last_of_all() -> None:
+    text = Command(id="c2", op="text", instruction="write HI", text="HI")
+    add = Command(
+        id="c1", op="add", instruction="add it", criteria=(Criterion(id="k1", question="?"),)
+    )
+    plan = Plan(prompt="p", commands=(add, text))
+    typist = expert("typist", text=1.0)
+    registry = registry_of(DRAW, typist)
+    poor = Critique(score=0.1, verdicts=(Verdict(criterion="k1", score=0.1),))
+    state = initial_state(plan, Rules(max_steps=9))
+    done_in_order = []
+    while state.end is None:
+        action = ROUTER.choose(state, legal_actions(state, registry), registry).action
+        done_in_order.append(action)
+        outcome = ExpertResult(image=image(state.step)) if isinstance(action, Call) else None
+        state, _ = apply(state, action, outcome, poor if outcome else None, registry)
+    draw = Call(command=ALL, expert="draw")
+    assert done_in_order == [draw, draw, draw, Call(command="c2", expert="typist"), Stop()]
+
+
 def test_what_no_expert_can_mend_is_left_alone() -> None:
     registry = registry_of(STRONG)
     state = at(0.9, 0.9, 0.9, 0.1)

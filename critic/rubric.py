@@ -97,8 +97,9 @@ def critique_of(
 def mending(command: Command, criterion: Criterion) -> str:
     """What an editor is told to mend a failed criterion."""
     match criterion.kind, criterion.about:
-        case "count", (thing, number, *_):
-            return f"there should be {number} {thing}"
+        case "count", _ if criterion.question.startswith(("Are there ", "Is there ")):
+            said = criterion.question.partition(" there ")[2].rstrip("?")
+            return f"there should be {said}"
         case "attribute", (thing, attribute, *_):
             return f"make the {thing} {attribute}"
         case "absence", (thing, *_):

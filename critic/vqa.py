@@ -113,7 +113,10 @@ class VqaCritic:
         """
         import torch
 
-        with self._lock, torch.inference_mode():
+        # ViLT puts its patches into a random order: seeded, so that the same picture gets the same
+        # answer to the last bit, and the caller's random numbers are left alone.
+        with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
             model, tokenizer, processor, yes, no = self._loaded
             pixels = processor(image.convert("RGB"), return_tensors="pt").to(model.device)
             answers: list[float] = []

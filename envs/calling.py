@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.base import Critic
 from critic.rubric import check_complete
@@ -20,6 +20,12 @@ from poser.core.expert import ExpertFailure, ExpertRequest, ExpertResult
 from poser.core.picture import ImageRef, ImageStore
 from poser.core.plan import Plan
 from poser.core.value import content_hash
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_LANCZOS = 1
+"""``PIL.Image.Resampling.LANCZOS``, without importing Pillow here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,27 @@ class Caller:
             return _expert_failure(error, seconds), False
         self.outside_seconds += time.perf_counter() - started
         result = ExpertResult(
-            image=self.images.put(generated.image),
+            image=self.images.put(self._within_mask(generated.image, request)),
             seconds=generated.seconds,
             cost=generated.cost,
             details=generated.details,
         )
         self.record.put(key, result.to_dict(), step)
         return result, False
+
+    def _within_mask(self, image: Image, request: ExpertRequest) -> Image:
+        """The new picture inside the mask, the old one around it, at the old one's size."""
+        if request.mask is None or request.image is None:
+            return image
+        before = self.images.get(request.image)
+        mask = self.images.get(request.mask).convert("L")
+        if image.size != before.size:
+            image = image.resize(before.size, _LANCZOS)
+        if mask.size != before.size:
+            mask = mask.resize(before.size)
+        after = before.copy()
+        after.paste(image, mask=mask)
+        return after
 
     def judge(self, plan: Plan, image: ImageRef, step: int) -> Critique | CriticFailure:
         """The critique of a picture. Incomplete ones become failures, never low scores."""
@@ -103,7 +123,7 @@ class Caller:
         started = time.perf_counter()
         try:
             critique = self.critic.judge(plan, self.images.get(image.sha256))
-            check_complete(plan, critique)
+            _check(plan, critique)
         except CriticError as error:
             seconds = time.perf_counter() - started
             self.outside_seconds += seconds
@@ -112,10 +132,20 @@ class Caller:
                 reason="malformed" if malformed else "unavailable",
                 message=str(error),
                 seconds=seconds,
+                cost=error.cost,
             )
         self.outside_seconds += time.perf_counter() - started
         self.record.put(key, critique.to_dict(), step)
         return critique
+
+
+def _check(plan: Plan, critique: Critique) -> None:
+    """A critique that is paid for and incomplete is a failure that is paid for."""
+    try:
+        check_complete(plan, critique)
+    except MalformedCritiqueError as error:
+        error.cost = critique.cost
+        raise
 
 
 def judgement_key(critic: Critic, plan: Plan, image: ImageRef) -> str:
@@ -133,5 +163,6 @@ def _expert_failure(error: ExpertError, seconds: float) -> ExpertFailure:
             "message": str(error),
             "retryable": error.retryable,
             "seconds": seconds,
+            "cost": error.cost,
         }
     )

@@ -13,6 +13,10 @@ SETTLED = ("satisfied", "unjudged", "given_up")
 """Statuses that free the commands depending on them."""
 
 
+FINISHING = ("text", "finish")
+"""Ops that belong on the finished picture: whatever is changed after them may spoil them."""
+
+
 def legal_actions(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Action, ...]:
     """All legal actions, in a stable order: calls, then Revert, then Stop.
 
@@ -108,23 +112,7 @@ def unknown_subjects(spec: ExpertSpec, command: Command) -> tuple[str, ...]:
     """The words that a command is about and that an expert's closed vocabulary lacks."""
     if spec.vocabulary is None:
         return ()
-    told = set(words_of(command.instruction))
-    about = [part for k in command.criteria for part in k.about]
-    subjects = words_of(" ".join([command.subject, *about]))
-    if not command.subject and not about:
-        subjects = words_of(command.instruction)
-    unknown = (w for w in subjects if w not in spec.vocabulary and not _told_otherwise(w, told))
-    return tuple(dict.fromkeys(unknown))
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, lower case, without punctuation."""
-    return "".join(ch if ch.isalnum() else " " for ch in text.lower()).split()
-
-
-def _told_otherwise(word: str, told: set[str]) -> bool:
-    """A count is about "3" but told as "three": digits are never the unknown part."""
-    return word.isdigit() and word not in told
+    return tuple(w for w in command.subjects if w not in spec.vocabulary)
 
 
 def _edits_at_once(spec: ExpertSpec, state: State) -> bool:

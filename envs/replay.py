@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from envs.rules import Rules
 from envs.state import State
-from envs.transition import apply, begin
+from envs.transition import apply, begin, revived
 from poser.core.critique import Critique
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef
@@ -40,5 +40,7 @@ def replay(
     """
     state = begin(plan, rules, registry, image=image, critique=critique, mask=mask)
     for record in steps:
+        if state.end is not None:
+            state = revived(state, registry)
         state, _ = apply(state, record.action, record.outcome, record.critique, registry)
     return state

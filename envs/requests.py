@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from envs.legality import serves, words_of
+from envs.legality import serves
 from envs.state import State
 from poser.core.action import ALL, Call
 from poser.core.expert import ExpertRequest, ExpertSpec
-from poser.core.plan import Command, Plan
+from poser.core.plan import Command, Plan, words_of
 
 
 def build_request(
@@ -19,7 +19,6 @@ def build_request(
     action: Call,
     spec: ExpertSpec,
     seed: int,
-    overrides: Mapping[str, Any] | None = None,
 ) -> ExpertRequest:
     """The request for a call.
 
@@ -32,11 +31,8 @@ def build_request(
         action: What was chosen.
         spec: The expert's entry.
         seed: The run's seed.
-        overrides: Arguments that win over the entry's defaults, where it has them.
     """
     params: dict[str, Any] = dict(spec.defaults)
-    if overrides:
-        params.update(overrides)
     command = None if action.command == ALL else state.plan.command(action.command)
     if command is not None and command.text is not None:
         params["text"] = command.text
@@ -48,7 +44,7 @@ def build_request(
         prompt=prompt_for(state.plan, command, spec),
         negative_prompt=_negative(state.plan) if spec.vocabulary is None else "",
         image=image,
-        mask=state.mask if spec.task == "inpainting" else None,
+        mask=state.mask if image is not None else None,
         seed=_seed(seed, action, state.attempts.get(action.command, 0)),
         params=params,
     )

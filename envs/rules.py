@@ -44,5 +44,5 @@ class Rules(Value):
 
 
 def default_max_steps(plan: Plan) -> int:
-    """Steps for a plan: the paper's 6, or two a command where there are more than three."""
-    return max(6, 2 * len(plan.commands))
+    """Steps for a plan: the paper's 6, or three a command where there are more than two."""
+    return max(6, 3 * len(plan.commands))

@@ -53,7 +53,8 @@ class State:
         failures: Failed calls in a row by expert id.
         down: Experts marked down.
         critic_failures: Failed judgements in a row.
-        mask: Hash of the user's mask, for inpainting.
+        given: Whether it began from a picture of the user's.
+        mask: Hash of the user's mask: white where the picture may change.
         end: Why the episode ended; ``None`` while it goes on.
     """
 
@@ -68,6 +69,7 @@ class State:
     failures: Mapping[str, int] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     critic_failures: int = 0
+    given: bool = False
     mask: str | None = None
     end: EndReason | None = None
 
@@ -139,6 +141,7 @@ def initial_state(
         current=frame,
         champion=frame,
         start_phi=phi,
+        given=True,
         mask=mask,
         spent=critique.cost,
     )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from envs.legality import legal_actions, legal_calls
+from envs.legality import FINISHING, legal_actions, legal_calls
 from envs.potential import potential
 from envs.rules import Rules
-from envs.state import Frame, State, all_settled, initial_state, rank, status
+from envs.state import Frame, State, all_settled, initial_state, rank, status, statuses
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique
 from poser.core.errors import IllegalActionError
@@ -73,6 +73,23 @@ def apply(
     return after, Reward.of(**terms)
 
 
+def interrupted(state: State) -> bool:
+    """Whether an episode ended for reasons of infrastructure, so that it may be gone on with."""
+    return state.end == "critic_down" or (
+        state.end in ("nothing_legal", "stopped") and bool(state.down)
+    )
+
+
+def revived(state: State, registry: Mapping[str, ExpertSpec]) -> State:
+    """An ended episode with a new chance: experts and critic are held to be up again.
+
+    It goes on where it was interrupted by an outage, or where its rules were widened (a larger
+    budget, more steps).
+    """
+    fresh = replace(state, failures={}, down=(), critic_failures=0, end=None)
+    return replace(fresh, end=end_of(fresh, registry))
+
+
 def failed(
     outcome: ExpertResult | ExpertFailure | None, critique: Critique | CriticFailure | None
 ) -> bool:
@@ -88,6 +105,9 @@ def _after_call(
     spec: ExpertSpec,
 ) -> State:
     if isinstance(outcome, ExpertFailure):
+        if outcome.reason in ("invalid_request", "refused"):
+            # The request is at fault, not the expert: the command is tried otherwise, or given up.
+            return _one_attempt_more(state, action.command)
         count = state.failures.get(action.expert, 0) + 1
         down = state.down
         if not outcome.retryable or count >= state.rules.max_failures:
@@ -112,14 +132,19 @@ def _after_call(
 
 
 def _carried_out(state: State, action: Call, spec: ExpertSpec) -> tuple[str, ...]:
-    """Unjudgeable commands carried out on the new picture: an editor builds on the old ones."""
-    kept = state.current.carried_out if state.current and spec.needs_picture else ()
-    if action.command == ALL or action.command in kept:
-        return kept
+    """Unjudgeable commands carried out on the new picture.
+
+    An editor builds on those before it, but what belongs on the finished picture (text) does not
+    outlast a later change underneath it.
+    """
+    before = state.current.carried_out if state.current and spec.needs_picture else ()
+    command = None if action.command == ALL else state.plan.command(action.command)
+    if command is None or command.op not in FINISHING:
+        before = tuple(c for c in before if state.plan.command(c).op not in FINISHING)
+    if command is None or command.id in before:
+        return before
     judged = {k.id for k in state.plan.judged}
-    if any(k.id in judged for k in state.plan.command(action.command).criteria):
-        return kept
-    return (*kept, action.command)
+    return before if any(k.id in judged for k in command.criteria) else (*before, command.id)
 
 
 def _count_attempt(state: State, action: Call) -> State:
@@ -134,8 +159,12 @@ def _count_attempt(state: State, action: Call) -> State:
         met = status(state, state.plan.command(action.command)) in ("satisfied", "unjudged")
     if met and state.current is state.champion:
         return state
-    count = state.attempts.get(action.command, 0) + 1
-    return replace(state, attempts={**state.attempts, action.command: count})
+    return _one_attempt_more(state, action.command)
+
+
+def _one_attempt_more(state: State, command: str) -> State:
+    count = state.attempts.get(command, 0) + 1
+    return replace(state, attempts={**state.attempts, command: count})
 
 
 def begin(
@@ -168,7 +197,7 @@ def begin(
 def end_of(state: State, registry: Mapping[str, ExpertSpec]) -> EndReason | None:
     """Why an episode ends in this state; ``None`` where it goes on."""
     if all_settled(state):
-        return "satisfied"
+        return "settled" if "unjudged" in statuses(state).values() else "satisfied"
     if state.critic_failures >= state.rules.max_critic_failures:
         return "critic_down"
     if state.step >= state.rules.max_steps:

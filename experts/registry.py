@@ -330,7 +330,8 @@ def _decisive(spec: ExpertSpec) -> str:
     """Sixteen hexadecimal digits that change with whatever changes an expert's pictures."""
     data = _comparable(spec)
     keys = ("adapter", "task", "pipeline", "source", "revision", "load")
-    return content_hash({key: data[key] for key in keys})[:16]
+    sides = [spec.limits.min_side, spec.limits.max_side]
+    return content_hash({**{key: data[key] for key in keys}, "sides": sides})[:16]
 
 
 def _comparable(spec: ExpertSpec) -> dict[str, JsonValue]:

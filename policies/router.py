@@ -1,6 +1,7 @@
 """The capability router: stated rules over the registry's capability table.
 
-1. No picture yet: the whole plan goes to the text_to_image expert that serves most of it.
+1. No picture yet: the whole plan goes to the text_to_image expert that serves most of it. A
+   picture of the user's is never drawn anew.
 2. The best picture misses more than half of what can be drawn, and few were drawn yet: draw the
    whole plan once more with a new seed.
 3. The current picture ranks below the champion, which could be edited: go back to the champion.
@@ -8,7 +9,8 @@
    its a-th retry goes to the a-th best, in turn.
 5. Nothing pending is callable: draw once more if that was done fewer than three times and
    something that can be drawn is still missing.
-6. What is put on the finished picture (text) comes last, then stop.
+6. What is put on the finished picture (text) comes last, and in time before the steps run out;
+   after it nothing else is changed.
 
 Training-free routers of this kind are strong baselines (see docs/architecture.md for sources).
 """
@@ -18,15 +20,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from envs.legality import callable_commands, legal_calls, serves
+from envs.legality import FINISHING, callable_commands, legal_calls, serves
 from envs.state import State, attempts, rank, statuses
 from policies.base import Decision
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import ExpertSpec
 from poser.core.plan import Command
-
-LAST = ("text", "finish")
-"""Ops that belong on the finished picture: whatever is drawn after them would lose them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +53,30 @@ class CapabilityRouter:
         """See :class:`policies.base.Policy`."""
         calls = [a for a in legal if isinstance(a, Call)]
         draws = [c for c in calls if c.command == ALL and not registry[c.expert].needs_picture]
+        if state.given:
+            draws = []  # drawing anew would throw the user's picture away
         if state.current is None and draws:
             return self._draw(state, draws, registry, "no picture yet")
         drawn = attempts(state, ALL)
         drawers = [registry[c.expert] for c in draws]
         best = replace(state, current=state.champion)
         share = _share_missing(best, drawers)
-        if 0 < drawn < self.draws and share > self.redraw_above:
+        finishing = _finishing(best, registry)
+        hurry = state.step + len(finishing) + 1 >= state.rules.max_steps and bool(finishing)
+        closed = hurry or _finished(best)
+        if not closed and 0 < drawn < self.draws and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
-        redraws = bool(draws) and share > 0.0 and drawn < self.draws
+        redraws = not closed and bool(draws) and share > 0.0 and drawn < self.draws
+        edits = () if closed else _editing(best, registry)
         worse = Revert() in legal and _worse_than_champion(state)
-        if worse and _editable(best, registry, finishing=not redraws):
+        if worse and (edits or (finishing and not redraws)):
             return Decision(Revert(), "the last change made it worse: back to the best so far")
-        pending = () if worse else callable_commands(state, registry)
-        for command in (c for c in pending if c.op not in LAST):
+        for command in edits:
             if mine := [c for c in calls if c.command == command.id]:
                 return self._edit(state, command, mine, registry)
         if redraws:
             return self._draw(state, draws, registry, "editing got no further: draw it anew")
-        for command in (c for c in pending if c.op in LAST):
+        for command in finishing:
             if mine := [c for c in calls if c.command == command.id]:
                 return self._edit(state, command, mine, registry)
         return Decision(Stop(), "nothing left that an expert here could mend")
@@ -115,10 +119,16 @@ class CapabilityRouter:
 
 
 def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:
-    """Share in [0, 1] of the commands these experts can draw that the picture misses."""
+    """Share in [0, 1] that the picture misses of the commands these experts can draw.
+
+    Only those count that can be judged: nothing else would tell one picture from the next.
+    """
     status = statuses(state)
+    judged = {k.id for k in state.plan.judged}
     drawable = [
-        status[c.id] for c in state.plan.commands if any(serves(spec, c) for spec in drawers)
+        status[c.id]
+        for c in state.plan.commands
+        if any(k.id in judged for k in c.criteria) and any(serves(spec, c) for spec in drawers)
     ]
     return sum(s in ("pending", "given_up") for s in drawable) / max(1, len(drawable))
 
@@ -129,9 +139,23 @@ def _worse_than_champion(state: State) -> bool:
     return rank(state, state.current) < rank(state, state.champion)
 
 
-def _editable(state: State, registry: Mapping[str, ExpertSpec], *, finishing: bool) -> bool:
-    """Whether any single command can be called; those of :data:`LAST` only count if finishing."""
-    ops = [
-        state.plan.command(c.command).op for c in legal_calls(state, registry) if c.command != ALL
-    ]
-    return any(finishing or op not in LAST for op in ops)
+def _editing(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
+    """The commands that an expert here can be called for, but those of the finished picture."""
+    return [c for c in _served(state, registry) if c.op not in FINISHING]
+
+
+def _finishing(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
+    """The commands of the finished picture that an expert here can be called for."""
+    return [c for c in _served(state, registry) if c.op in FINISHING]
+
+
+def _served(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
+    called = {c.command for c in legal_calls(state, registry)}
+    return [c for c in callable_commands(state, registry) if c.id in called]
+
+
+def _finished(state: State) -> bool:
+    """Whether something was put on the finished picture already."""
+    if state.current is None:
+        return False
+    return any(state.plan.command(c).op in FINISHING for c in state.current.carried_out)

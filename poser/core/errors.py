@@ -65,22 +65,38 @@ class ExpertError(PoserError):
         kind: One of ``unavailable``, ``timeout``, ``refused``, ``invalid_request``,
             ``out_of_memory``, ``bad_output``.
         retryable: Whether the same request may succeed later.
+        cost: US dollars billed all the same.
     """
 
     exit_code = 6
 
     def __init__(
-        self, message: str, *, kind: str = "unavailable", retryable: bool = True, remedy: str = ""
+        self,
+        message: str,
+        *,
+        kind: str = "unavailable",
+        retryable: bool = True,
+        remedy: str = "",
+        cost: float = 0.0,
     ) -> None:
         super().__init__(message, remedy=remedy)
         self.kind = kind
         self.retryable = retryable
+        self.cost = cost
 
 
 class CriticError(PoserError):
-    """The critic could not be reached or loaded. No score comes of it."""
+    """The critic could not be reached or loaded. No score comes of it.
+
+    Attributes:
+        cost: US dollars billed all the same.
+    """
 
     exit_code = 7
+
+    def __init__(self, message: str, *, remedy: str = "", cost: float = 0.0) -> None:
+        super().__init__(message, remedy=remedy)
+        self.cost = cost
 
 
 class MalformedCritiqueError(CriticError):

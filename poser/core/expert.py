@@ -114,7 +114,8 @@ class ExpertRequest(Value):
         prompt: Caption or instruction.
         negative_prompt: What to avoid; may be empty.
         image: Hash of the picture to edit.
-        mask: Hash of the mask (white is changed), for inpainting.
+        mask: Hash of the mask, white where the picture may change. An inpainting expert fills it;
+            around it the old picture is kept, whatever the expert did.
         seed: In [0, 2**31).
         params: All other arguments of the call, the entry's defaults included.
     """

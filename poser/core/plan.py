@@ -88,6 +88,18 @@ class Command(Value):
     source: str = ""
     text: str | None = None
 
+    @cached_property
+    def subjects(self) -> tuple[str, ...]:
+        """The words, lower case, of what the command is about: its subject and its criteria.
+
+        Without either, all words of its instruction. A count is told as "three" but about "3":
+        digits that the instruction lacks are left out.
+        """
+        told = words_of(self.instruction)
+        about = [part for k in self.criteria for part in k.about]
+        words = words_of(" ".join([self.subject, *about])) or told
+        return tuple(dict.fromkeys(w for w in words if not w.isdigit() or w in told))
+
 
 class SetAside(Value):
     """A criterion that the configured critic cannot judge, and why."""
@@ -157,6 +169,11 @@ class Plan(Value):
         )
         fields = {name: getattr(self, name) for name in Plan.model_fields}
         return Plan.model_validate({**fields, "set_aside": aside})
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, lower case, without punctuation."""
+    return "".join(ch if ch.isalnum() else " " for ch in text.lower()).split()
 
 
 def in_dependency_order(criteria: Iterable[Criterion]) -> Iterator[Criterion]:

@@ -17,11 +17,14 @@ from poser.core.value import Finite, NonNegative, Value
 EndReason = Literal[
     "stopped",
     "satisfied",
+    "settled",
     "out_of_steps",
     "out_of_budget",
     "nothing_legal",
     "critic_down",
 ]
+"""Why an episode ended. ``satisfied``: every command is; ``settled``: every command that can be
+judged is, and the others are carried out."""
 
 
 class Reward(Value):

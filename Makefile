@@ -7,8 +7,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROMPT ?= examples/long_prompt.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export OMP_NUM_THREADS ?= 1
-export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: compose test check unit format clean
 

@@ -30,6 +30,14 @@ class Critic(Protocol):
         """US dollars a judgement, for estimates and the cap."""
         ...
 
+    def load(self) -> None:
+        """Loads what it needs, so that a broken critic is found before anything is paid for.
+
+        Raises:
+            CriticError: It cannot be loaded or reached.
+        """
+        ...
+
     def outside_scope(self, criteria: Sequence[Criterion]) -> Mapping[str, str]:
         """The criteria that it cannot judge: id -> reason. They are set aside, never failed."""
         ...

@@ -46,15 +46,11 @@ class VqaCritic:
         self.folder = folder
         self._device = device
         self._lock = threading.Lock()
-        if not (folder / "config.json").is_file() or not self._weights.is_file():
+        if not _is_file(folder / "config.json") or not _is_file(folder / "model.safetensors"):
             raise CriticError(
                 f"{folder} holds no critic: config.json and model.safetensors are needed",
                 remedy="give the folder of a ViLT model for question answering with --critic",
             )
-
-    @property
-    def _weights(self) -> Path:
-        return self.folder / "model.safetensors"
 
     @property
     def id(self) -> str:
@@ -65,15 +61,21 @@ class VqaCritic:
     def revision(self) -> str:
         """Hash of weights, tokenizer and configuration."""
         digest = hashlib.sha256()
-        for name in ("config.json", "tokenizer.json", "scope.json", "model.safetensors"):
-            path = self.folder / name
-            digest.update(path.read_bytes() if path.is_file() else b"")
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix in (".json", ".safetensors", ".txt") and path.name != "training.json":
+                digest.update(f"{path.name}:{path.stat().st_size}:".encode())
+                digest.update(path.read_bytes())
         return digest.hexdigest()[:16]
 
     @property
     def cost(self) -> float:
         """0: it runs here."""
         return 0.0
+
+    def load(self) -> None:
+        """See :class:`critic.base.Critic`."""
+        with self._lock:
+            _ = self._loaded
 
     def outside_scope(self, criteria: Sequence[Criterion]) -> Mapping[str, str]:
         """What the declared scope excludes, what needs reading, and words it has no token for.
@@ -124,7 +126,12 @@ class VqaCritic:
                 part = list(questions[start : start + BATCH])
                 text = tokenizer(part, padding=True, truncation=True, return_tensors="pt")
                 picture = {k: v.expand(len(part), *v.shape[1:]) for k, v in pixels.items()}
-                logits = model(**text.to(model.device), **picture).logits.float()
+                try:
+                    logits = model(**text.to(model.device), **picture).logits.float()
+                except (torch.OutOfMemoryError, MemoryError) as error:
+                    raise CriticError(
+                        "the critic ran out of memory", remedy="free some, or use another device"
+                    ) from error
                 scale = float(getattr(model.config, "calibration_temperature", 1.0))
                 odds = (logits[:, yes] - logits[:, no]) / scale
                 answers += odds.sigmoid().tolist()
@@ -135,6 +142,7 @@ class VqaCritic:
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, int, int]:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoTokenizer, ViltForQuestionAnswering, ViltImageProcessorPil
 
         try:
@@ -143,9 +151,9 @@ class VqaCritic:
             )
             tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
             processor = ViltImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise CriticError(
-                f"the critic in {self.folder} cannot be loaded: {error}",
+                f"the critic in {self.folder} cannot be loaded: {_first_line(error)}",
                 remedy="check that the folder is complete",
             ) from error
         labels = {str(v).lower(): int(k) for k, v in model.config.id2label.items()}
@@ -167,7 +175,14 @@ class VqaCritic:
         from tokenizers import Tokenizer
 
         path = self.folder / "tokenizer.json"
-        return Tokenizer.from_file(str(path)) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises nothing narrower
+            raise CriticError(
+                f"{path} is damaged: {_first_line(error)}", remedy="restore that file"
+            ) from error
 
     def _unread(self, question: str) -> list[str]:
         """The words of a question that the tokenizer has no token for."""
@@ -176,6 +191,17 @@ class VqaCritic:
         encoding = self._words.encode(question.lower(), add_special_tokens=False)
         pairs = zip(encoding.tokens, encoding.offsets, strict=True)
         return list(dict.fromkeys(question[a:b] for token, (a, b) in pairs if token == "[UNK]"))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be a file's
+        return False
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _device(name: str) -> str:

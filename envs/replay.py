@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from envs.rules import Rules
 from envs.state import State
@@ -23,6 +24,7 @@ def replay(
     image: ImageRef | None = None,
     critique: Critique | None = None,
     mask: str | None = None,
+    changes: Mapping[int, Rules] | None = None,
 ) -> State:
     """The state after these steps.
 
@@ -34,12 +36,16 @@ def replay(
         image: The picture it started from.
         critique: The judgement of that picture.
         mask: Hash of the mask.
+        changes: Rules that held from a step on, where they were changed on resuming.
 
     Raises:
         IllegalActionError: The record does not follow from the rules.
     """
     state = begin(plan, rules, registry, image=image, critique=critique, mask=mask)
+    changes = changes or {}
     for record in steps:
+        if record.step in changes:
+            state = replace(state, rules=changes[record.step])
         if state.end is not None:
             state = revived(state, registry)
         state, _ = apply(state, record.action, record.outcome, record.critique, registry)

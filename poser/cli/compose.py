@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from poser.cli.options import RUNS, CriticFolder, Json, Registry, Runs, registry_files
-from poser.core.errors import BudgetError, ExpertError, PoserError, StorageError
+from poser.core.errors import BudgetError, CriticError, ExpertError, PoserError, StorageError
 
 if TYPE_CHECKING:
     from poser.compose.composer import Composer
@@ -18,7 +20,12 @@ if TYPE_CHECKING:
 OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
+FIXED = ("prompt", "image", "mask", "registry", "policy", "seed", "critic", "cache")
+"""What a run keeps for good; ``--budget`` and ``--max-steps`` may be changed on resuming."""
+
+
 def compose(
+    context: typer.Context,
     prompt: Annotated[
         str | None,
         typer.Argument(help="A text file with the prompt, or - for standard input."),
@@ -44,7 +51,7 @@ def compose(
             "--max-steps",
             min=1,
             max=10_000,
-            help="Most steps; by default 6, or two for each command if that is more.",
+            help="Most steps; by default 6, or three for each command if that is more.",
             show_default=False,
         ),
     ] = None,
@@ -62,7 +69,7 @@ def compose(
         Path | None,
         typer.Option(
             "--cache",
-            envvar="POSER_CACHE",
+            envvar="POSER_CALLS",
             help="Share finished calls with other runs in this folder.",
             show_default=False,
         ),
@@ -83,8 +90,12 @@ def compose(
     Everything about the run is kept in RUNS/ID: the plan, every picture, the trace and a report.
     An interrupted run goes on with --resume and repeats no finished call.
     """
-    if resume is not None and not (prompt is None and image is None and mask is None):
-        raise typer.BadParameter("--resume goes on with what the run was given; drop the rest")
+    if resume is not None:
+        _check_resuming(context)
+    if prompt == "-" and interactive:
+        raise typer.BadParameter("with --interactive give a file: standard input is for answers")
+    if budget is not None and not math.isfinite(budget):
+        raise typer.BadParameter("--budget must be a finite number; leave it out for no cap")
     if out is not None:
         _check_out(out)
     from poser.compose.begin import Brief, begin, composer_for
@@ -112,6 +123,8 @@ def compose(
     else:
         raise typer.BadParameter("give a text file with the prompt, - or --resume RUN")
     composer = composer_for(run)
+    if resume is not None:
+        composer.budget, composer.max_steps = budget, max_steps
     view = watch(quiet=quiet or run.finished)
     composer.observer = view
     if interactive:
@@ -129,7 +142,7 @@ def _drive(composer: Composer, run: Run) -> EpisodeRecord:
     again = f"go on with: poser compose --resume {run.folder}"
     try:
         return composer.compose()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         typer.echo(f"poser: interrupted; nothing is lost, {again}", err=True)
         raise typer.Exit(130) from None
     except PoserError as error:
@@ -148,7 +161,7 @@ def _conclude(
     if episode.result is not None:
         paths = {"result": run.result_path, **paths}
         if out is not None:
-            _copy(run.result_path, out)
+            _copy(run, episode.result.sha256, out)
             paths = {"out": out, **paths}
     view = load_view(run)
     if as_json:
@@ -159,12 +172,18 @@ def _conclude(
         from rich.console import Console
 
         print_summary(Console(), view, paths, notes=notes)
+    if not run.finished:
+        typer.echo(
+            f"poser: an outage ended it; go on with: poser compose --resume {run.folder}", err=True
+        )
     if episode.result is None:
         if episode.end == "out_of_budget":
             raise BudgetError(
                 "the cap does not allow a call that would make a picture",
                 remedy="raise --budget, or register a cheaper text_to_image expert",
             )
+        if episode.end == "critic_down":
+            raise CriticError("no picture could be judged", remedy=_last_failure(episode))
         raise ExpertError(
             f"no picture came about ({episode.end.replace('_', ' ')})",
             remedy=_last_failure(episode) or "see the report for what was tried",
@@ -179,6 +198,16 @@ def _last_failure(episode: EpisodeRecord) -> str:
     return ""
 
 
+def _check_resuming(context: typer.Context) -> None:
+    for name in FIXED:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(
+                f"--resume goes on with what the run was given: drop {name!r} "
+                "(--budget and --max-steps may be changed)"
+            )
+
+
 def _check_out(out: Path) -> None:
     if out.suffix.lower() not in OUT_FORMATS:
         raise typer.BadParameter(f"--out must end in one of {', '.join(OUT_FORMATS)}")
@@ -190,14 +219,14 @@ def _check_out(out: Path) -> None:
         raise StorageError(f"{out} is a folder", remedy="give the name of a file with --out")
 
 
-def _copy(result: Path, out: Path) -> None:
+def _copy(run: Run, sha256: str, out: Path) -> None:
     from io import BytesIO
 
     from PIL import Image
 
     from poser.store import write_bytes
 
-    data = result.read_bytes()
+    data = run.images.read(sha256)
     if out.suffix.lower() != ".png":
         buffer = BytesIO()
         kind = "WEBP" if out.suffix.lower() == ".webp" else "JPEG"

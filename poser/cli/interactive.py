@@ -57,7 +57,7 @@ def _ask(
             return proposed
         if answer in ("s", "stop", "q"):
             return Decision(Stop(), "stopped by hand")
-        if answer.isdigit() and 1 <= int(answer) <= len(legal):
+        if answer.isdecimal() and 1 <= int(answer) <= len(legal):
             return Decision(legal[int(answer) - 1], "picked by hand")
         typer.echo(f"1 to {len(legal)}, Enter or s", err=True)
 

@@ -17,7 +17,7 @@ def list_(root: Runs = RUNS, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from poser.compose.view import Overview, overview
-    from poser.core.errors import RunError
+    from poser.core.errors import PoserError
     from poser.store import list_runs
 
     rows: list[Overview] = []
@@ -25,12 +25,14 @@ def list_(root: Runs = RUNS, as_json: Json = False) -> None:
     for run in list_runs(root):
         try:
             rows.append(overview(run))
-        except RunError as error:
+        except PoserError as error:
             damaged.append(f"{run.id}: {error.message}")
     if as_json:
         import json
 
         typer.echo(json.dumps([asdict(r) for r in rows], indent=2))
+        for line in damaged:
+            typer.echo(f"poser: {line}", err=True)
         return
     if not rows and not damaged:
         typer.echo(f"no runs in {root}; 'poser compose PROMPT_FILE' makes one")
@@ -61,8 +63,10 @@ def show(
 ) -> None:
     """Show one run: score, commands, spend, paths. Writes its report anew if it has none."""
     import json
+    from contextlib import suppress
 
     from poser.compose.view import load_view
+    from poser.core.errors import StorageError
     from poser.report.html import render_report
     from poser.report.summary import print_summary, summary_dict
     from poser.store import find_run
@@ -70,9 +74,12 @@ def show(
 
     run = find_run(root, name)
     view = load_view(run)
-    if not run.report_path.exists():
-        write_text(run.report_path, render_report(view))
-    paths = {"run": run.folder, "report": run.report_path}
+    paths = {"run": run.folder}
+    with suppress(StorageError):  # a folder that may only be read is shown all the same
+        if not (run.finished and run.report_path.exists()):
+            write_text(run.report_path, render_report(view))
+    if run.report_path.exists():
+        paths["report"] = run.report_path
     if run.result_path.exists():
         paths["result"] = run.result_path
     if as_json:

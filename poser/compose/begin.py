@@ -10,16 +10,17 @@ from pathlib import Path
 
 from critic.vqa import POCKET, VqaCritic
 from envs.rules import Rules
-from experts.registry import load_registry
+from experts.registry import Registry, load_registry
 from policies.catalogue import make_policy
 from poser import __version__
 from poser.compose.composer import Composer
 from poser.compose.inputs import read_picture
 from poser.compose.settings import Settings
 from poser.compose.view import settings_of
-from poser.core.errors import InvalidImageError
+from poser.core.errors import InvalidImageError, RegistryError
 from poser.decompose import RuleDecomposer
-from poser.store import Run
+from poser.store import Run, write_bytes
+from poser.store.files import make_folder
 from poser.store.run import new_run
 
 
@@ -92,6 +93,9 @@ def begin(brief: Brief) -> Run:
         experts=tuple(registry.values()),
         version=__version__,
     )
+    if shared is not None:
+        make_folder(shared)
+        write_bytes(shared / ".writable", b"")
     run = new_run(brief.runs, brief.prompt, shared)
     pictures = {
         "image": run.images.put(picture) if picture else None,
@@ -110,10 +114,29 @@ def composer_for(run: Run) -> Composer:
         CriticError: The critic's folder is wrong.
     """
     settings = settings_of(run)
+    registry = load_registry(tuple(Path(f) for f in settings.registry))
+    if not run.finished:
+        _check_unchanged(settings, registry)
     return Composer(
         run=run,
         settings=settings,
         specs={s.id: s for s in settings.experts},
-        experts=load_registry(tuple(Path(f) for f in settings.registry)),
+        experts=registry,
         critic=VqaCritic(Path(settings.critic) if settings.critic else POCKET),
     )
+
+
+def _check_unchanged(settings: Settings, registry: Registry) -> None:
+    """A run goes on with the experts and prices it began with."""
+    for spec in settings.experts:
+        now = registry.get(spec.id)
+        if now is None:
+            raise RegistryError(
+                f"expert {spec.id!r} of this run is no longer registered",
+                remedy="restore its entry, or compose again",
+            )
+        if (now.fingerprint, now.cost.usd) != (spec.fingerprint, spec.cost.usd):
+            raise RegistryError(
+                f"expert {spec.id!r} has changed since this run began (weights, options or price)",
+                remedy="restore it, or compose again",
+            )

@@ -5,23 +5,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.base import Critic
 from envs.calling import Caller
 from envs.state import State
+from envs.transition import interrupted, revived
 from experts.base import Expert
 from policies.catalogue import make_policy
 from poser.compose.graph import Chooser, Nodes, build_graph
 from poser.compose.settings import Settings
-from poser.compose.view import view_of
+from poser.compose.view import start_of, view_of
+from poser.core.errors import BudgetError
 from poser.core.expert import ExpertSpec
 from poser.core.record import EpisodeRecord
 from poser.report.html import render_report
 from poser.report.observer import Observer, SilentObserver
 from poser.store import Run, write_bytes, write_json
-from poser.store.files import storing, write_text
+from poser.store.files import checkpointing, write_text
 
 if TYPE_CHECKING:
     from poser.decompose import Decomposer
@@ -49,6 +51,8 @@ class Composer:
         chooser: What chooses actions; ``None`` for the policy named in the settings.
         observer: Who is told of progress.
         caller: The caller, once composing has begun (for measurements).
+        budget: A new cap in US dollars, when a run is gone on with.
+        max_steps: A new bound on steps, when a run is gone on with.
     """
 
     run: Run
@@ -60,26 +64,31 @@ class Composer:
     chooser: Chooser | None = None
     observer: Observer | None = None
     caller: Caller | None = None
+    budget: float | None = None
+    max_steps: int | None = None
+    _episode: EpisodeRecord | None = None
 
     def compose(self) -> EpisodeRecord:
-        """Goes on from the last checkpoint (or begins) and returns the finished episode.
+        """Goes on from the last checkpoint (or begins) and returns the episode.
 
         No finished expert or critic call is repeated. Killed at any point, it can be called again
-        in a new process.
+        in a new process. A run that an outage ended goes on; so does one that ran out of budget
+        or steps, once it is given more.
 
         Raises:
             RunLockedError: Another process works on this run.
             StorageError: The run's folder cannot be written.
-            CriticError: The picture to start from could not be judged.
+            CriticError: The critic cannot be loaded, or could not judge the picture given.
+            BudgetError: The new cap is below what was spent.
         """
         with self.run.locked():
-            if (episode := self.run.episode()) is not None:
+            episode = self.run.episode()
+            if episode is not None and self.budget is None and self.max_steps is None:
                 return episode
-            with storing(self.run.checkpoint_path):
+            with checkpointing(self.run.checkpoint_path):
                 self._drive()
-        episode = self.run.episode()
-        assert episode is not None, "the finish node writes the episode"
-        return episode
+        assert self._episode is not None, "the finish node makes the episode"
+        return self._episode
 
     def _drive(self) -> None:
         from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -91,17 +100,47 @@ class Composer:
             saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
             nodes = self._nodes()
             graph = build_graph(nodes, saver)
-            config = {"configurable": {"thread_id": self.run.id}, "recursion_limit": 100_000}
+            config = {"configurable": {"thread_id": "run"}, "recursion_limit": 100_000}
             snapshot = graph.get_state(config)
-            state: dict[str, Any] | None = snapshot.values.get("state")
-            self.run.rewind(int(state["step"]) if state else 0)
-            if state is not None:
-                resumed = State.from_dict(state)
-                nodes.observer.planned(resumed.plan, resumed, nodes.notes(resumed.plan))
-                if not snapshot.next:
-                    self._finish(resumed)
-                    return
-            graph.invoke({} if state is None else None, config, durability="sync")
+            values: dict[str, Any] = snapshot.values
+            if "state" not in values:
+                self.run.rewind(0)
+                graph.invoke({}, config, durability="sync")
+                return
+            stood = State.from_dict(values["state"])
+            self.run.rewind(stood.step)
+            state = self._renewed(stood)
+            nodes.observer.planned(state.plan, state, nodes.notes(state.plan))
+            if state.end is not None and not snapshot.next:
+                self._finish(state)
+                return
+            if state != stood:
+                self.run.episode_path.unlink(missing_ok=True)
+                judging = "judge" in snapshot.next and values.get("outcome") is not None
+                update = {"state": state.to_dict()}
+                graph.update_state(config, update, as_node="call" if judging else "judge")
+            graph.invoke(None, config, durability="sync")
+
+    def _renewed(self, state: State) -> State:
+        """The state to go on from: with new rules if asked, and after an outage a new chance."""
+        rules = state.rules
+        if self.budget is not None:
+            if self.budget < state.spent:
+                raise BudgetError(
+                    f"${state.spent:.2f} of the run's budget is spent already",
+                    remedy="give a --budget above that",
+                )
+            rules = rules.model_copy(update={"budget": self.budget})
+        if self.max_steps is not None:
+            rules = rules.model_copy(update={"max_steps": max(self.max_steps, state.step)})
+        renewed = replace(state, rules=rules)
+        if rules != state.rules and (start := start_of(self.run)) is not None:
+            changes = {**start.changes, state.step: rules}
+            changed = start.model_copy(update={"changes": changes})
+            write_json(self.run.folder / "start.json", changed.to_dict())
+        if interrupted(state) or (state.end in ("out_of_budget", "out_of_steps")):
+            return revived(renewed, self.specs)
+        return renewed
 
     def _nodes(self) -> Nodes:
         from poser.decompose import RuleDecomposer
@@ -121,14 +160,17 @@ class Composer:
         )
 
     def _finish(self, state: State) -> None:
-        """Writes the result first, then the report; the episode record last says "finished"."""
+        """Writes the result first, then the report; the episode record last says "finished".
+
+        An episode that an outage ended is not finished: ``--resume`` goes on with it.
+        """
         champion = state.champion.image if state.champion else None
         if champion is not None:
             write_bytes(self.run.result_path, self.run.images.read(champion.sha256))
         steps = tuple(self.run.steps())
         write_text(self.run.report_path, render_report(view_of(self.run, self.settings, state)))
         assert state.end is not None, "finish comes after the end"
-        episode = EpisodeRecord(
+        self._episode = EpisodeRecord(
             id=self.run.id,
             seed=self.settings.seed,
             plan=state.plan,
@@ -140,4 +182,5 @@ class Composer:
             cost=state.spent,
             seconds=sum(s.seconds for s in steps),
         )
-        write_json(self.run.episode_path, episode.to_dict())
+        if not interrupted(state):
+            write_json(self.run.episode_path, self._episode.to_dict())

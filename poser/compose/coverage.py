@@ -8,17 +8,43 @@ from dataclasses import dataclass
 from envs.legality import serves, unknown_subjects
 from envs.state import State, statuses
 from poser.core.expert import ExpertSpec
+from poser.core.picture import ImageRef
 from poser.core.plan import Command, Plan
 
 
-def coverage_notes(plan: Plan, registry: Mapping[str, ExpertSpec]) -> tuple[str, ...]:
-    """One line for each part of the plan that no expert serves: what, and what would serve it."""
+def coverage_notes(
+    plan: Plan,
+    registry: Mapping[str, ExpertSpec],
+    *,
+    picture: ImageRef | None = None,
+    mask: bool = False,
+) -> tuple[str, ...]:
+    """What the experts here cannot do, one line each, and what would serve it.
+
+    Args:
+        plan: What is asked.
+        registry: Specs by id.
+        picture: The picture to start from.
+        mask: Whether a mask was given.
+    """
     notes: list[str] = []
     for command in plan.commands:
         if any(serves(spec, command) for spec in registry.values()):
             continue
         notes.append(f"{command.id} ({command.instruction}): {_why(command, registry)}")
-    if not any(spec.task == "text_to_image" for spec in registry.values()):
+    if mask and not any(spec.task == "inpainting" for spec in registry.values()):
+        notes.append(
+            "no inpainting expert is registered: editors see the whole picture, and only what they "
+            "change inside the mask is kept"
+        )
+    sides = [s.limits.max_side for s in registry.values() if s.needs_picture and _edits(plan, s)]
+    if picture is not None and sides and max(sides) < max(picture.width, picture.height):
+        notes.append(
+            f"the picture has {picture.width} x {picture.height} pixels, and the editors here "
+            f"work at {max(sides)} at most: an edit makes it that small"
+            + (" inside the mask" if mask else "")
+        )
+    if picture is None and not any(spec.task == "text_to_image" for spec in registry.values()):
         notes.append(
             "no text_to_image expert is registered: start from a picture with --image, "
             "or add an entry (docs/experts.md)"
@@ -56,13 +82,17 @@ def estimate(state: State, registry: Mapping[str, ExpertSpec]) -> Estimate:
     specs = list(registry.values())
     drawing = [s.cost.usd + judgement for s in specs if s.task == "text_to_image"]
     editing = [s.cost.usd + judgement for s in specs if s.task != "text_to_image"]
-    least = min(drawing, default=0.0) if state.current is None else 0.0
-    if state.current is not None:
+    least = min(drawing, default=0.0)
+    if state.given:
         pending = sum(s == "pending" for s in statuses(state).values())
         least = pending * min(editing or drawing, default=0.0)
     most = (state.rules.max_steps - state.step) * max([*drawing, *editing], default=0.0)
     left = state.remaining_budget
     return Estimate(least, most if left is None else min(most, left))
+
+
+def _edits(plan: Plan, spec: ExpertSpec) -> bool:
+    return any(serves(spec, c) for c in plan.commands if c.op != "text")
 
 
 def _why(command: Command, registry: Mapping[str, ExpertSpec]) -> str:

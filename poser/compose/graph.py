@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import TypeAdapter
@@ -18,7 +18,7 @@ from critic.base import Critic
 from envs.calling import Caller
 from envs.legality import legal_actions
 from envs.requests import build_request
-from envs.rules import default_max_steps
+from envs.rules import Rules, default_max_steps
 from envs.state import State
 from envs.transition import apply, begin, failed
 from policies.base import Decision
@@ -27,10 +27,11 @@ from poser.compose.settings import Settings
 from poser.compose.view import Start
 from poser.core.action import Action, Call
 from poser.core.critique import CriticFailure, Critique
-from poser.core.errors import CriticError
+from poser.core.errors import BudgetError, CriticError
 from poser.core.expert import ExpertFailure, ExpertOutcome, ExpertRequest, ExpertResult, ExpertSpec
 from poser.core.plan import Plan
 from poser.core.record import StepRecord
+from poser.report.live import ESTIMATE
 from poser.report.observer import Observer
 from poser.store import Run, write_json
 
@@ -93,13 +94,14 @@ class Nodes:
                 "judgement_cost": self.critic.cost,
             }
         )
-        critique = self._first_critique(plan)
+        self._announce(plan, rules)
+        self.critic.load()
+        critique = self._first_critique(plan, rules)
         write_json(self.run.folder / "start.json", Start(rules=rules, critique=critique).to_dict())
         mask = settings.mask.sha256 if settings.mask else None
         first = begin(
             plan, rules, self.registry, image=settings.image, critique=critique, mask=mask
         )
-        self.observer.planned(plan, first, (*self.notes(plan), *self._estimate(first)))
         return {"state": first.to_dict()}
 
     def choose(self, state: GraphState) -> GraphState:
@@ -172,7 +174,14 @@ class Nodes:
 
     def notes(self, plan: Plan) -> tuple[str, ...]:
         """What cannot be drawn or judged, and why."""
-        return (*coverage_notes(plan, self.registry), *judging_notes(plan))
+        given, mask = self.settings.image, self.settings.mask is not None
+        lacking = coverage_notes(plan, self.registry, picture=given, mask=mask)
+        return (*lacking, *judging_notes(plan))
+
+    def _announce(self, plan: Plan, rules: Rules) -> None:
+        """Tells the plan, what it lacks and what it may cost, before anything is paid for."""
+        state = replace(State(plan=plan, rules=rules), given=self.settings.image is not None)
+        self.observer.planned(plan, state, (*self.notes(plan), *self._estimate(state)))
 
     def _estimate(self, state: State) -> tuple[str, ...]:
         bounds = estimate(state, self.registry)
@@ -180,11 +189,16 @@ class Nodes:
             return ()
         budget = state.rules.budget
         cap = "no cap; set one with --budget" if budget is None else f"hard cap ${budget:.2f}"
-        return (f"estimated spend: ${bounds.least:.2f} to ${bounds.most:.2f} ({cap})",)
+        return (f"{ESTIMATE}: ${bounds.least:.2f} to ${bounds.most:.2f} ({cap})",)
 
-    def _first_critique(self, plan: Plan) -> Critique | None:
+    def _first_critique(self, plan: Plan, rules: Rules) -> Critique | None:
         if self.settings.image is None:
             return None
+        if rules.budget is not None and self.critic.cost > rules.budget:
+            raise BudgetError(
+                f"judging the picture given costs ${self.critic.cost:.2f}, more than the cap",
+                remedy="raise --budget",
+            )
         critique = self.caller.judge(plan, self.settings.image, -1)
         if isinstance(critique, CriticFailure):
             raise CriticError(

@@ -21,6 +21,9 @@ MAX_IMAGE_BYTES = 64 * 2**20
 MAX_IMAGE_PIXELS = 40_000_000
 """Largest picture, in pixels."""
 
+MAX_IMAGE_SIDE = 16_384
+"""Longest side of a picture, in pixels."""
+
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """Kinds of picture files that are opened at all."""
 
@@ -32,6 +35,10 @@ def read_prompt(source: str) -> str:
         InvalidPromptError: It is missing, empty, too long, or not UTF-8 text.
     """
     if source == "-":
+        if sys.stdin is None:
+            raise InvalidPromptError(
+                "standard input is closed", remedy="give the path of a text file"
+            )
         name, data = "standard input", sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
     else:
         path = Path(source)
@@ -110,6 +117,12 @@ def read_picture(path: Path, *, mode: str = "RGB") -> Image:
                     raise InvalidImageError(
                         f"the picture {path} has {image.width} x {image.height} pixels; at most "
                         f"{MAX_IMAGE_PIXELS:,} are read",
+                        remedy="make it smaller",
+                    )
+                if max(image.size) > MAX_IMAGE_SIDE:
+                    raise InvalidImageError(
+                        f"the picture {path} has {image.width} x {image.height} pixels; at most "
+                        f"{MAX_IMAGE_SIDE:,} on a side are read",
                         remedy="make it smaller",
                     )
                 if getattr(image, "n_frames", 1) > 1:

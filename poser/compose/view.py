@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
 
 from envs.replay import replay
 from envs.rules import Rules
@@ -16,6 +20,8 @@ from poser.core.value import Value
 from poser.report.view import RunView
 from poser.store import Run, read_json
 
+_T = TypeVar("_T", bound=Value)
+
 
 class Start(Value):
     """How a run began: with ``plan.json`` and ``trace.jsonl`` all that a replay needs.
@@ -23,10 +29,12 @@ class Start(Value):
     Attributes:
         rules: What is played by.
         critique: The judgement of the picture it started from.
+        changes: Rules that held from a step on, where they were changed on resuming.
     """
 
     rules: Rules
     critique: Critique | None = None
+    changes: dict[int, Rules] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,16 @@ def settings_of(run: Run) -> Settings:
 def start_of(run: Run) -> Start | None:
     """How a run began; ``None`` where it never came to a plan."""
     path = run.folder / "start.json"
-    return Start.model_validate(read_json(path)) if path.exists() else None
+    return _read(Start, path) if path.exists() else None
+
+
+def _read(kind: type[_T], path: Path) -> _T:
+    try:
+        return kind.model_validate(read_json(path))
+    except ValueError as error:
+        raise RunError(
+            f"{path} is damaged", remedy="compose again; the run's pictures are intact"
+        ) from error
 
 
 def view_of(run: Run, settings: Settings, state: State) -> RunView:
@@ -85,7 +102,12 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
         steps=steps,
         specs=specs,
         seconds=sum(s.seconds for s in steps),
-        notes=(*coverage_notes(state.plan, specs), *judging_notes(state.plan)),
+        notes=(
+            *coverage_notes(
+                state.plan, specs, picture=settings.image, mask=settings.mask is not None
+            ),
+            *judging_notes(state.plan),
+        ),
         critic=settings.critic or "vqa/pocket_vqa",
     )
 
@@ -104,13 +126,14 @@ def load_view(run: Run) -> RunView:
             remedy=f"go on with: poser compose --resume {run.id}",
         )
     state = replay(
-        Plan.model_validate(read_json(run.plan_path)),
+        _read(Plan, run.plan_path),
         start.rules,
         run.steps(),
         {s.id: s for s in settings.experts},
         image=settings.image,
         critique=start.critique,
         mask=settings.mask.sha256 if settings.mask else None,
+        changes=start.changes,
     )
     return view_of(run, settings, state)
 

@@ -1,4 +1,4 @@
-"""The base of all values: frozen, typed, strict, with an exact JSON round trip."""
+"""The base of all values: frozen, typed, with an exact JSON round trip."""
 
 from __future__ import annotations
 

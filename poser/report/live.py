@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Final, Protocol, Self
 
@@ -41,6 +41,9 @@ _MARKS: Final[dict[Standing, tuple[str, str, str]]] = {
     "given_up": ("✗", "!", "red"),
     "unjudged": ("◌", "?", "yellow"),
 }
+ESTIMATE: Final = "estimated spend"
+"""How the note begins that is shown even when all else is silent."""
+
 _ACTIVE: Final = ("▸", ">", "bold cyan")
 
 
@@ -84,8 +87,8 @@ def watch(console: Console | None = None, *, quiet: bool = False) -> Watching:
     return LineView(console.file)
 
 
-class SilentView(SilentObserver):
-    """Shows nothing."""
+class Plain:
+    """What needs no preparing: nothing to begin, to end or to leave alone."""
 
     def __enter__(self) -> Self:
         """Does nothing."""
@@ -105,29 +108,22 @@ class SilentView(SilentObserver):
         yield
 
 
-class LineView(Progress):
+class SilentView(Plain, SilentObserver):
+    """Shows nothing but what a run may cost, where it costs anything."""
+
+    def planned(self, plan: Plan, state: State, notes: Sequence[str]) -> None:
+        """Prints the estimate to standard error."""
+        for note in notes:
+            if note.startswith(ESTIMATE):
+                print(plain(note), file=sys.stderr)  # noqa: T201
+
+
+class LineView(Plain, Progress):
     """One plain line for each step: no colour, no cursor movement."""
 
     def __init__(self, stream: IO[str] | None = None, *, clock: Clock = time.monotonic) -> None:
         super().__init__(clock)
         self._stream = stream
-
-    def __enter__(self) -> Self:
-        """Does nothing."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Does nothing."""
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Does nothing."""
-        yield
 
     def planned(self, plan: Plan, state: State, notes: Sequence[str]) -> None:
         """Prints the size of the plan, and the notes."""
@@ -163,8 +159,9 @@ class LineView(Progress):
     def _print(self, text: str) -> None:
         stream = sys.stderr if self._stream is None else self._stream
         line = " ".join(plain(text).split()) + "\n"
-        stream.write(encodable(line, getattr(stream, "encoding", None) or "utf-8"))
-        stream.flush()
+        with suppress(BrokenPipeError):  # nobody watches any more; the run goes on
+            stream.write(encodable(line, getattr(stream, "encoding", None) or "utf-8"))
+            stream.flush()
 
 
 class LiveView(Progress):

@@ -119,7 +119,9 @@ def ending(state: State) -> str:
         case "stopped":
             return "Stopped by choice, before the steps ran out"
         case "satisfied":
-            return "Ended because every command is settled"
+            return "Ended because every command is satisfied"
+        case "settled":
+            return "All that can be judged is satisfied, and the rest is carried out"
         case "out_of_steps":
             return f"Ended because all {counted(state.rules.max_steps, 'step')} were used"
         case "out_of_budget":

@@ -34,6 +34,10 @@ class DiskCallRecord:
         if self.shared is not None:
             other = self._read(self.shared / _name(key))
             if other is not None:
+                # The run keeps its own copy, so that it is whole without the shared folder.
+                make_folder(self.folder)
+                entry = {"key": key, "step": None, "value": other["value"]}
+                write_json(self.folder / _name(key), entry, durable=False)
                 return Finished(other["value"], None)
         return None
 
@@ -56,8 +60,8 @@ class DiskCallRecord:
         try:
             entry = read_json(path)
             image = entry["value"].get("image")
-            if image is not None and not self.images.has(image["sha256"]):
-                return None
+            if image is not None:
+                self.images.read(image["sha256"])
             return {"value": dict(entry["value"]), "step": entry["step"]}
         except (StorageError, KeyError, TypeError, AttributeError):
             return None

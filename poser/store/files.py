@@ -35,15 +35,27 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 @contextmanager
 def storing(path: Path) -> Iterator[None]:
-    """Turns the operating system's and SQLite's storage errors into :class:`StorageError`."""
+    """Turns the operating system's errors into :class:`StorageError`."""
     try:
         yield
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+@contextmanager
+def checkpointing(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors into :class:`StorageError`."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         raise StorageError(
             f"cannot write {path}: {error}",
             remedy="free some space or choose another folder, then go on with --resume",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise StorageError(
+            f"{path} is damaged: {error}",
+            remedy="compose again, with --cache to use this run's calls",
         ) from error
 
 
@@ -78,10 +90,22 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
                     os.fsync(file.fileno())
             Path(name).chmod(0o644)
             Path(name).replace(path)
+            if durable:
+                _sync_folder(path.parent)
         except BaseException:
             with suppress(OSError):
                 Path(name).unlink()
             raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new name in a folder outlast a power cut, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -81,13 +81,9 @@ class DiskImageStore:
             )
         return data
 
-    def has(self, sha256: str) -> bool:
-        """Whether the picture is here, or behind."""
-        return self.path(sha256).exists() or (self.behind is not None and self.behind.has(sha256))
-
     def _keep(self, sha256: str, data: bytes) -> None:
-        if self.behind is not None:
-            self.behind._keep(sha256, data)
         if not self.path(sha256).exists():
             make_folder(self.folder)
             write_bytes(self.path(sha256), data)
+        if self.behind is not None:
+            self.behind._keep(sha256, data)

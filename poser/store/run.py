@@ -168,7 +168,14 @@ class Run:
         if not self.finished:
             return None
         with storing(self.episode_path):
-            return EpisodeRecord.from_json(self.episode_path.read_bytes())
+            data = self.episode_path.read_bytes()
+        try:
+            return EpisodeRecord.from_json(data)
+        except ValueError as error:
+            raise RunError(
+                f"{self.episode_path} is damaged",
+                remedy="delete that file: --resume writes it again without any call",
+            ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -224,7 +231,7 @@ def find_run(root: Path, name: str) -> Run:
         RunError: There is none, or the beginning fits several.
     """
     for folder in (Path(name), root / name):
-        if (folder / "config.json").is_file():
+        if _is_run(folder):
             return _with_shared(Run(folder.resolve()))
     fits = [r for r in list_runs(root) if r.id.startswith(name)] if name else []
     if len(fits) == 1:
@@ -234,17 +241,26 @@ def find_run(root: Path, name: str) -> Run:
             f"{name!r} is the beginning of {len(fits)} runs",
             remedy=f"give more of it: {', '.join(r.id for r in fits[:3])}",
         )
+    shown = name if len(name) <= 80 else name[:77] + "..."
     raise RunError(
-        f"there is no run {name!r} under {root}", remedy="'poser runs list' shows those there are"
+        f"there is no run {shown!r} under {root}", remedy="'poser runs list' shows those there are"
     )
 
 
 def list_runs(root: Path) -> list[Run]:
     """All runs under ``root``, the newest first."""
-    if not root.is_dir():
+    try:
+        folders = [f for f in root.iterdir() if _is_run(f)]
+    except OSError:
         return []
-    folders = (f for f in root.iterdir() if (f / "config.json").is_file())
     return [_with_shared(Run(f)) for f in sorted(folders, key=lambda f: f.name, reverse=True)]
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except OSError:  # a name too long to be a file's
+        return False
 
 
 def _with_shared(run: Run) -> Run:

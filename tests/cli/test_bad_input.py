@@ -87,6 +87,7 @@ def bad_pictures() -> dict[str, tuple[bytes, str]]:
         "truncated": (encoded(still, "PNG")[:600], "broken"),
         "truncated jpeg": (encoded(still, "JPEG")[:700], "broken"),
         "bomb": (png_claiming(60_000, 60_000), "pixels"),
+        "too wide": (png_claiming(20_000, 10), "on a side"),
         "just too large": (png_claiming(MAX_IMAGE_PIXELS // 1000 + 1, 1000), "pixels"),
         "animated gif": (encoded(first, "GIF", **frames), "animated"),
         "animated webp": (encoded(first, "WEBP", **frames), "animated"),
@@ -176,6 +177,9 @@ def test_bad_registries(name: str, tmp_path: Path, poser: Poser) -> None:
         (["compose", "prompt.txt", "--critic", "nowhere"], 7, "holds no critic"),
         (["compose", "prompt.txt", "--registry", "nowhere.yaml"], 5, "nowhere.yaml"),
         (["compose", "--resume", "nothing"], 9, "no run"),
+        (["runs", "show", "x" * 300], 9, "no run"),
+        (["compose", "prompt.txt", "--critic", "x" * 300], 7, "holds no critic"),
+        (["compose", "prompt.txt", "--cache", "prompt.txt/c"], 10, "cannot write"),
         (["runs", "show", "nothing"], 9, "no run"),
         (["experts", "show", "pocket/editr"], 5, "did you mean"),
         (["compose", "prompt.txt", "--out", "no/such/folder/x.png"], 10, "no folder"),
@@ -201,6 +205,10 @@ def test_unknown_names_and_folders(
         ["compose", "prompt.txt", "--budget", "lots"],
         ["compose", "prompt.txt", "--max-steps", "0"],
         ["compose", "prompt.txt", "--resume", "x"],
+        ["compose", "--resume", "x", "--policy", "random"],
+        ["compose", "--resume", "x", "--seed", "0"],
+        ["compose", "prompt.txt", "--budget", "inf"],
+        ["compose", "-", "-i"],
     ],
 )
 def test_wrong_usage(arguments: list[str], tmp_path: Path, poser: Poser) -> None:

@@ -96,6 +96,9 @@ class HashCritic:
         self.cost = cost
         self.fails: list[CriticError] = []
 
+    def load(self) -> None:
+        pass
+
     def outside_scope(self, criteria: Sequence[Criterion]) -> Mapping[str, str]:
         return {k.id: "cannot read" for k in criteria if k.kind == "text"}
 

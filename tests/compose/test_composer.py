@@ -10,12 +10,19 @@ from PIL import Image
 from envs.replay import replay
 from envs.state import State
 from poser.compose.view import load_view, overview, settings_of, start_of
-from poser.core.errors import CriticError, ExpertError, MalformedCritiqueError
+from poser.core.errors import (
+    BudgetError,
+    CriticError,
+    ExpertError,
+    MalformedCritiqueError,
+    RunError,
+    StorageError,
+)
 from poser.core.expert import ExpertRequest
 from poser.core.plan import Plan
 from poser.report.observer import SilentObserver
 from poser.store import Run, find_run, list_runs, read_json
-from tests.compose.fakes import DRAW, Ledger, Painter, fake_composer, fake_run
+from tests.compose.fakes import DRAW, EDIT, Ledger, Painter, fake_composer, fake_run
 
 
 def painter(composer: object, name: str) -> Painter:
@@ -141,6 +148,95 @@ def test_when_the_only_painter_stays_down_the_run_ends_without_a_picture(tmp_pat
     episode = composer.compose()
     assert (episode.end, episode.result, episode.phi) == ("nothing_legal", None, 0.0)
     assert run.report_path.exists()
+
+
+def test_after_an_outage_the_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    run = fake_run(tmp_path)
+    composer = fake_composer(run)
+    composer.critic.fails = [CriticError("down"), CriticError("down")]  # type: ignore[attr-defined]
+    first = composer.compose()
+    assert (first.end, first.result, run.finished) == ("critic_down", None, False)
+    resumed = fake_composer(run).compose()
+    assert run.finished
+    assert resumed.result is not None
+    assert [s.step for s in resumed.steps] == list(range(len(resumed.steps)))
+    paid = [k for k in Ledger(run.folder / "ledger.txt").lines() if k.startswith("expert")]
+    assert len(paid) == len(set(paid))
+    assert load_view(run).state.end == resumed.end
+
+
+def test_a_run_out_of_steps_or_budget_goes_on_when_given_more(tmp_path: Path) -> None:
+    experts = [DRAW.to_dict(), EDIT.to_dict()]
+    run = fake_run(tmp_path, rules={"budget": 0.05}, steps=2, experts=experts)
+    first = fake_composer(run).compose()
+    assert first.end == "out_of_steps"
+    more = fake_composer(run)
+    more.max_steps = 30
+    second = more.compose()
+    assert second.end == "out_of_budget"
+    assert second.cost <= 0.05 + 1e-9
+    assert second.steps[:2] == first.steps
+    richer = fake_composer(run)
+    richer.budget = 0.2
+    third = richer.compose()
+    assert third.cost > second.cost
+    assert third.steps[: len(second.steps)] == second.steps
+    assert load_view(run).state.end == third.end
+    stingy = fake_composer(run)
+    stingy.budget = 0.01
+    with pytest.raises(BudgetError, match="spent already"):
+        stingy.compose()
+
+
+def test_a_failure_that_is_billed_counts_towards_the_cap(tmp_path: Path) -> None:
+    run = fake_run(tmp_path, rules={"budget": 0.05}, steps=50)
+    composer = fake_composer(run)
+    bills = [ExpertError("timed out", kind="timeout", cost=0.02) for _ in range(9)]
+    painter(composer, "draw").fails = bills
+    episode = composer.compose()
+    assert 0 < episode.cost <= 0.05 + 1e-9
+
+
+def test_what_lies_outside_the_mask_is_kept(tmp_path: Path) -> None:
+    run = fake_run(tmp_path, experts=[EDIT.to_dict()])
+    picture = Image.effect_noise((48, 40), 80).convert("RGB")
+    mask = Image.new("L", picture.size, 0)
+    mask.paste(255, (0, 0, 24, 40))
+    given = {"image": run.images.put(picture).to_dict(), "mask": run.images.put(mask).to_dict()}
+    run.write_config({**read_json(run.config_path)["settings"], **given})
+    episode = fake_composer(run).compose()
+    edited = [s.image for s in episode.steps if s.outcome and s.image]
+    assert edited
+    for ref in edited:
+        after = run.images.get(ref.sha256)
+        assert after.size == picture.size
+        outside = (24, 0, 48, 40)
+        assert after.crop(outside).tobytes() == picture.crop(outside).tobytes()
+
+
+def test_a_renamed_run_goes_on(tmp_path: Path) -> None:
+    run = fake_run(tmp_path, steps=2)
+    first = fake_composer(run).compose()
+    moved = Run(run.folder.rename(tmp_path / "moved"))
+    more = fake_composer(moved)
+    more.max_steps = 4
+    assert more.compose().steps[:2] == first.steps
+
+
+def test_damaged_runs_say_so_and_do_not_hide_the_others(tmp_path: Path) -> None:
+    good, bad = fake_run(tmp_path), fake_run(tmp_path)
+    for run in (good, bad):
+        fake_composer(run).compose()
+    bad.episode_path.write_text("{}")
+    with pytest.raises(RunError, match="damaged"):
+        bad.episode()
+    (good.folder / "start.json").write_text("{}")
+    with pytest.raises(RunError, match="damaged"):
+        load_view(good)
+    broken = fake_run(tmp_path / "sqlite")
+    broken.checkpoint_path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageError, match="damaged"):
+        fake_composer(broken).compose()
 
 
 @pytest.mark.parametrize("error", [CriticError("down"), MalformedCritiqueError("no verdict")])

@@ -40,5 +40,5 @@ def test_a_full_disk_loses_nothing(
 
 
 def test_sqlite_on_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="free some space"), files.storing(tmp_path):
+    with pytest.raises(StorageError, match="free some space"), files.checkpointing(tmp_path):
         raise sqlite3.OperationalError("database or disk is full")

@@ -11,7 +11,7 @@ from envs.legality import legal_actions
 from envs.potential import potential
 from envs.rules import Rules
 from envs.state import State, all_settled, initial_state, status, statuses
-from envs.transition import apply, begin, failed
+from envs.transition import apply, begin, failed, interrupted, revived
 from poser.core.action import ALL, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique, Verdict
 from poser.core.errors import IllegalActionError, MalformedCritiqueError
@@ -210,6 +210,55 @@ def test_a_failed_call_teaches_nothing_and_marks_the_expert_down_in_the_end() ->
     assert state.end == "nothing_legal"
     final, _ = apply(before, call, ExpertFailure(retryable=False), None, EXPERTS)
     assert final.down == ("t2i",)
+
+
+@pytest.mark.parametrize("reason", ["invalid_request", "refused"])
+def test_a_request_at_fault_counts_against_the_command_and_not_the_expert(reason: str) -> None:
+    plan = plan_of_two()
+    rules = Rules(max_steps=20)
+    state = initial_state(plan, rules, image=image(0), critique=critique_of(plan, 0.1, 0.1, 0.1))
+    failure = ExpertFailure.model_validate({"reason": reason, "retryable": False})
+    for _ in range(rules.max_attempts):
+        state, reward = apply(state, Call(command="c1", expert="editor"), failure, None, EXPERTS)
+        assert reward.terms["phi"] == 0.0
+    assert (state.down, statuses(state)["c1"]) == ((), "given_up")
+
+
+def test_after_an_outage_an_ended_episode_gets_a_new_chance() -> None:
+    plan = plan_of_two()
+    call = Call(command=ALL, expert="t2i")
+    state, _ = apply(
+        initial_state(plan, Rules()), call, ExpertFailure(retryable=False), None, registry_of(T2I)
+    )
+    assert (state.end, interrupted(state)) == ("nothing_legal", True)
+    again = revived(state, registry_of(T2I))
+    assert (again.end, again.down, again.step) == (None, (), 1)
+    fine = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.9, 0.1))
+    stopped, _ = apply(fine, Stop(), None, None, EXPERTS)
+    assert not interrupted(stopped)
+
+
+def test_text_does_not_outlast_a_later_change_underneath_it() -> None:
+    text = Command(id="t", op="text", instruction="write HI", text="HI")
+    plan = plan_of_two()
+    plan = Plan(prompt="p", commands=(*plan.commands, text))
+    state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.1, 0.1))
+    scores = critique_of(plan, 0.9, 0.1, 0.1)
+    state, _ = apply(state, Call(command="t", expert="type"), result(1), scores, EXPERTS)
+    assert statuses(state)["t"] == "unjudged"
+    state, _ = apply(state, Call(command="c2", expert="editor"), result(2), scores, EXPERTS)
+    assert statuses(state)["t"] == "pending"
+    assert statuses(state, state.champion)["t"] == "unjudged"
+
+
+def test_all_satisfied_and_all_settled_are_told_apart() -> None:
+    text = Command(id="t", op="text", instruction="write HI", text="HI")
+    plan = Plan(prompt="p", commands=(*plan_of_two().commands, text))
+    good = critique_of(plan, 0.9, 0.9, 0.9)
+    state = begin(plan, Rules(), EXPERTS, image=image(0), critique=good)
+    assert state.end is None
+    state, _ = apply(state, Call(command="t", expert="type"), result(1), good, EXPERTS)
+    assert state.end == "settled"
 
 
 def test_a_critic_failure_keeps_the_old_picture_and_ends_when_repeated() -> None:

@@ -112,6 +112,49 @@ def test_a_picture_that_misses_most_is_drawn_anew_a_few_times() -> None:
     assert choose(state) == Call(command="c1", expert="strong")
 
 
+def test_a_picture_of_the_users_is_never_drawn_anew() -> None:
+    state = at(0.1, 0.1, 0.1, 0.1)
+    assert state.given
+    assert choose(state, registry_of(DRAW)) == Stop()
+
+
+def test_what_cannot_be_judged_is_drawn_and_paid_for_once() -> None:
+    plan = Plan(
+        prompt="p",
+        commands=(
+            Command(
+                id="c1",
+                op="add",
+                instruction="add a dragon",
+                criteria=(Criterion(id="k1", question="?"),),
+            ),
+        ),
+    ).setting_aside({"k1": "unknown"})
+    state = initial_state(plan, Rules(max_steps=9))
+    nothing = Critique(score=0.0, verdicts=())
+    draw = Call(command=ALL, expert="draw")
+    assert choose(state, registry_of(DRAW)) == draw
+    state, _ = apply(state, draw, ExpertResult(image=image(1)), nothing, registry_of(DRAW))
+    assert choose(state, registry_of(DRAW)) == Stop()
+
+
+def test_text_is_set_before_the_steps_run_out() -> None:
+    text = Command(id="c9", op="text", instruction="write HI", text="HI")
+    plan = Plan(prompt="p", commands=(*PLAN.commands, text))
+    registry = registry_of(DRAW, STRONG, expert("typist", text=1.0))
+    poor = critique(0.9, 0.1, 0.9, 0.9)
+    state = initial_state(plan, Rules(max_steps=6), image=image(0), critique=poor)
+    chosen = []
+    while state.end is None:
+        action = ROUTER.choose(state, legal_actions(state, registry), registry).action
+        chosen.append(action)
+        outcome = ExpertResult(image=image(state.step + 1)) if isinstance(action, Call) else None
+        state, _ = apply(state, action, outcome, poor if outcome else None, registry)
+    assert Call(command="c9", expert="typist") in chosen
+    assert state.champion is not None
+    assert state.champion.carried_out == ("c9",)
+
+
 def test_text_is_set_last_of_all() -> None:
     text = Command(id="c2", op="text", instruction="write HI", text="HI")
     add = Command(

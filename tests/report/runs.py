@@ -154,7 +154,7 @@ class Run:
             if not prompt:
                 whole = action.command == ALL
                 prompt = (
-                    self.plan.caption if whole else self.plan.command(action.command).instruction
+                    self.plan.prompt if whole else self.plan.command(action.command).instruction
                 ) or "everything"
             request = ExpertRequest(
                 expert=action.expert,

@@ -1,0 +1,469 @@
+"""What a noun phrase means where it stands: subject, object, part, style, absence, background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from poser.decompose.lexicon import COLLECTIVE_COUNTS, is_in, word_set
+from poser.decompose.morphology import article, is_plural, singular, verb_base
+from poser.decompose.phrases import Modifier, Phrase, Verbal, read_phrase
+from poser.decompose.reading import Gatherer, Link, Reading, spans_over
+from poser.decompose.reference import References
+from poser.decompose.scene import Look, Loose, Scene, Span, Thing
+from poser.decompose.tagging import Word
+
+_FRAME_VERBS = ("BE", "VERB", "MODAL", "HAVE", "GER")
+_FRAMING = word_set(
+    "show contain feature depict include display have consist capture portray present"
+)
+_VIEWERS = frozenset(("i", "we", "you"))
+_TEXT_NOUNS = word_set(
+    """
+    text word title caption message letter phrase slogan inscription lettering writing
+    headline quote label name heading subtitle
+    """
+)
+_BACKDROP = word_set("background backdrop")
+_NOT_ACTORS = frozenset(("color", "colour"))
+
+
+class NounReader:
+    """The part of reading a clause that takes noun phrases and phrases of place."""
+
+    words: list[Word]
+    now: Reading
+
+    def __init__(self, scene: Scene, references: References) -> None:
+        self.scene = scene
+        self.references = references
+        self.gather = Gatherer(scene, references)
+        self.words = []
+        self.now = Reading()
+
+    def _settle(self) -> None:
+        raise NotImplementedError
+
+    def _anchored(self, name: str) -> tuple[list[int], str, Verbal | None]:
+        raise NotImplementedError
+
+    def _attach(self, phrase: Phrase, things: list[int], end: int, spans: list[Span]) -> int:
+        raise NotImplementedError
+
+    def _starts_clause(self, end: int) -> bool:
+        raise NotImplementedError
+
+    def take(self, phrase: Phrase, spans: list[Span]) -> tuple[list[Thing], int]:
+        """The things that a phrase names by itself, outside any clause."""
+        self.words, self.now = [], Reading()
+        return self._resolve(phrase, 0, spans)
+
+    # -- frames and styles -------------------------------------------------------------------
+
+    def _frame(self, index: int) -> int:
+        """Steps over "the image shows", "we can see", "in this picture"; 0 where there is none."""
+        word = self.words[index]
+        limit = len(self.words)
+        one = word.lower == "one" and index + 1 < limit and self.words[index + 1].tag == "MODAL"
+        if one or (word.tag == "PRON" and word.lower in _VIEWERS and index + 1 < limit):
+            if self.words[index + 1].tag in _FRAME_VERBS:
+                self.now.framed = True
+                return index + 1
+            return 0
+        if word.tag != "DET":
+            return 0
+        if word.lower == "this" and index + 1 < limit and self.words[index + 1].tag == "BE":
+            if not self.now.subject:
+                self.now.framed = True
+                return index + 1
+            return 0
+        end = index + 1
+        while end < limit and self.words[end].tag == "ADJ":
+            end += 1
+        framed = (
+            word.lower in ("the", "this", "a", "an")
+            and end < limit
+            and self.words[end].tag == "NOUN"
+            and is_in("frame_nouns", self.words[end].lower)
+            and end + 1 < limit
+            and self.words[end + 1].tag in _FRAME_VERBS
+            and not self.now.subject
+        )
+        if framed and self._framing_verb(end + 1):
+            self.now.framed = True
+            self.now.carry.extend(spans_over(self.words[index : end + 1]))
+            return end + 1
+        return 0
+
+    def _framing_verb(self, index: int) -> bool:
+        word = self.words[index]
+        if word.tag == "BE":
+            after = index + 1
+            return after >= len(self.words) or self.words[after].tag in (
+                "DET",
+                "PREP",
+                "PART",
+                "NUM",
+            )
+        return word.tag == "MODAL" or verb_base(word.lower) in _FRAMING
+
+    def _look(self, phrase: Phrase, spans: list[Span]) -> None:
+        """Notes the medium that a phrase names."""
+        said = [w for w in phrase.words if w.tag not in ("DET", "POSS", "NUM")]
+        text = " ".join(w.lower for w in said[:-1]) + f" {phrase.lemma.lower()}"
+        text = text.strip()
+        if text in ("picture", "image", "scene", "view", "depiction", "shot"):
+            self.now.carry.extend(spans)
+            return
+        kind = "medium" if is_in("media", phrase.lemma) else "style"
+        self.scene.looks.append(Look(text, "medium" if kind == "medium" else "style", spans))
+
+    def _is_medium(self, phrase: Phrase, end: int) -> bool:
+        """Whether the phrase says what the picture is, not what is in it."""
+        if not is_in("media", phrase.lemma.lower()) or phrase.owner or phrase.owner_pronoun:
+            return False
+        now = self.now
+        of_next = end < len(self.words) and self.words[end].lower in ("of", "showing", "depicting")
+        fresh_scene = not self.scene.things
+        fresh = fresh_scene and not now.subject and now.pending is None
+        presents = now.pending is not None and now.pending.kind in ("there", "be")
+        framed = presents and now.pending is not None and not now.pending.subjects
+        if framed and phrase.lemma in ("image", "picture", "photo", "photograph") and fresh_scene:
+            return True
+        if of_next and (fresh or (presents and not (now.pending and now.pending.subjects))):
+            return True
+        firm = is_in("media_firm", phrase.lemma) or bool(
+            phrase.compound and is_in("style_words", phrase.compound[-1])
+        )
+        alone = end >= len(self.words) or self.words[end].tag == "MARK"
+        loose = now.pending is None and (not now.subject or now.comma)
+        if firm and loose and (alone or fresh or self._styled(end)):
+            return not (now.joined and now.last)
+        return fresh and alone and firm
+
+    def _styled(self, end: int) -> bool:
+        return end < len(self.words) and self.words[end].lower in ("in", "by", "with")
+
+    # -- noun phrases ------------------------------------------------------------------------
+
+    def _noun(self, phrase: Phrase, index: int, end: int) -> int:
+        """Takes a noun phrase where it stands; where reading goes on."""
+        spans = spans_over(self.words[index:end])
+        if phrase.pronoun:
+            return self._pronoun(phrase, end, spans)
+        if phrase.determiner == "no":
+            return self._absent(phrase, end, spans)
+        negated = self.now.pending is not None and self.now.pending.negated
+        if negated and phrase.determiner in ("any", "indef", ""):
+            return self._absent(phrase, end, spans)
+        denied = phrase.determiner in ("", "any") or self.words[index - 1].lower in ("or", "nor")
+        joined = self.now.absence is not None and self.now.joined and denied
+        if joined and not self._starts_clause(end):
+            return self._absent(phrase, end, spans)
+        opened = self.now.pending is None or self.now.pending.kind == "there"
+        if opened and self.now.medium and self._is_setting(phrase) and not self.now.joined:
+            carry, self.now.carry = self.now.carry, []
+            return self._scenery(phrase, end, [*carry, *spans])
+        if self._is_medium(phrase, end):
+            carry, self.now.carry = self.now.carry, []
+            self._look(phrase, [*carry, *spans])
+            self._settle_medium()
+            return end + 1 if end < len(self.words) and self.words[end].lower == "of" else end
+        if self._announces_text(phrase, end):
+            self.now.carry.extend(spans)
+            return end
+        if phrase.lemma in _NOT_ACTORS and self._of_colour(phrase):
+            return self._coloured(phrase, end, spans)
+        things, end = self._resolve(phrase, end, spans)
+        return self._attach(phrase, [t.index for t in things], end, spans)
+
+    def _settle_medium(self) -> None:
+        self.now.pending = None
+        self.now.medium = True
+        self.now.framed = False
+        self.now.comma = False
+
+    def _announces_text(self, phrase: Phrase, end: int) -> bool:
+        """Whether the phrase only introduces a quotation: "the words ..."."""
+        if phrase.lemma not in _TEXT_NOUNS and phrase.head != "words":
+            return False
+        for word in self.words[end : end + 4]:
+            if word.tag == "QUOTE":
+                return True
+            if word.tag not in ("MARK", "GER", "REL", "VERB", "BE", "PREP", "PART"):
+                return False
+        return False
+
+    def _of_colour(self, phrase: Phrase) -> bool:
+        now = self.now
+        return bool(phrase.owner or phrase.owner_pronoun or phrase.modifiers) or bool(now.subject)
+
+    def _coloured(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
+        """Takes "a dark red colour" or "its colour" as speaking of the thing itself."""
+        now = self.now
+        if phrase.owner is not None:
+            things, _ = self._resolve(phrase.owner, end, spans)
+            now.subject = now.last = [t.index for t in things]
+            return end
+        if phrase.owner_pronoun:
+            owners = self.references.owners(phrase)
+            now.subject = now.last = [t.index for t in owners]
+            for owner in owners:
+                owner.spans.extend(spans)
+            return end
+        subjects = list(now.pending.subjects) if now.pending else list(now.subject or now.last)
+        self._traits(subjects, phrase.modifiers, spans)
+        now.pending = None
+        return end
+
+    def _traits(
+        self, subjects: Sequence[int], modifiers: Sequence[Modifier], extra: Sequence[Span],
+        *, negated: bool = False,
+    ) -> None:  # fmt: skip
+        partial = bool(subjects) and list(subjects) == self.now.partial
+        for modifier in modifiers:
+            self.gather.trait(subjects, modifier, negated=negated, extra=extra, partial=partial)
+
+    def _resolve(self, phrase: Phrase, end: int, spans: list[Span]) -> tuple[list[Thing], int]:
+        """The things of a phrase and of what "of" joins to it."""
+        if not phrase.head:
+            found = self.references.pronoun(phrase.pronoun)
+            for thing in found:
+                thing.spans.extend(spans)
+            return found, end
+        carry, self.now.carry = self.now.carry, []
+        spans = [*carry, *spans]
+        of = end < len(self.words) and self.words[end].lower == "of"
+        inner = read_phrase(self.words, end + 1) if of and end + 1 < len(self.words) else None
+        if inner is not None and (inner[0].head or inner[0].pronoun) and not phrase.proper:
+            return self._joined_by_of(phrase, inner[0], end, inner[1], spans)
+        if inner is not None and phrase.proper and inner[0].proper:
+            phrase.compound = [*phrase.compound, phrase.head, "of", *inner[0].compound]
+            phrase.head = inner[0].head
+            end = inner[1]
+            spans = [*spans, *spans_over(self.words[end - 1 : end])]
+        if phrase.lemma in _BACKDROP:
+            thing = self._background(phrase, spans)
+            return [thing], end
+        if self._is_scenery(phrase):
+            thing = self.scene.background(spans)
+            for modifier in phrase.modifiers:
+                self.references.describe(thing, modifier)
+            return [thing], end
+        group = self._group(phrase, spans)
+        if group:
+            return group, end
+        self.references.current = self.now.subject
+        owners = self._owners(phrase, spans)
+        thing = self.references.resolve(phrase, spans)
+        self._give_owner(thing, owners)
+        return [thing], end
+
+    def _group(self, phrase: Phrase, spans: list[Span]) -> list[Thing]:
+        """The single things that "the two cats" takes together."""
+        if phrase.determiner not in ("def", "both") or phrase.modifiers:
+            return []
+        wanted = phrase.count or (2 if phrase.determiner == "both" else 0)
+        if wanted < 2 and not (phrase.plural and not phrase.count):
+            return []
+        alike = [
+            t for t in self.scene.things[-24:] if t.head == phrase.lemma and t.owner is None
+        ]  # fmt: skip
+        if any(t.many for t in alike) or len(alike) < max(2, wanted):
+            return []
+        chosen = alike[-wanted:] if wanted else alike
+        for thing in chosen:
+            thing.spans.extend(spans)
+            self.references.note(thing)
+        return chosen
+
+    def _scenery(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
+        thing = self.scene.background(spans)
+        adjectives = [m.text for m in phrase.modifiers]
+        text = " ".join([*adjectives, *phrase.compound, phrase.head])
+        key = " ".join([*phrase.compound, phrase.lemma])
+        self.references.describe(thing, Modifier(text, key, "scene", tuple(phrase.words)))
+        self.now.adjacent = False
+        self.now.pending = None
+        return end
+
+    def _is_setting(self, phrase: Phrase) -> bool:
+        """Whether the phrase names a scene that can be the background."""
+        named = is_in("backdrops", phrase.lemma) or (
+            phrase.lemma == "sky" and "night" in phrase.compound
+        )
+        free = self.scene.backdrop is None and not phrase.owner and not phrase.owner_pronoun
+        plain = phrase.count is None and phrase.determiner in ("indef", "def", "")
+        return named and free and plain and not phrase.proper
+
+    def _is_scenery(self, phrase: Phrase) -> bool:
+        """Whether the phrase names the background again: "the beach"."""
+        if self.scene.backdrop is None or phrase.count or phrase.owner or phrase.owner_pronoun:
+            return False
+        key = " ".join([*phrase.compound, phrase.lemma])
+        traits = self.scene.things[self.scene.backdrop].traits
+        return any(t.kind == "scene" and t.key in (key, phrase.lemma) for t in traits)
+
+    def _background(self, phrase: Phrase, spans: list[Span]) -> Thing:
+        thing = self.scene.background(spans)
+        for modifier in phrase.modifiers:
+            self.references.describe(thing, modifier)
+        for noun in phrase.compound:
+            words = tuple(w for w in phrase.words if w.lower == noun)
+            kind = "colour" if is_in("colours", noun) else "scene"
+            self.references.describe(thing, Modifier(noun, singular(noun), kind, words))
+        return thing
+
+    def _owners(self, phrase: Phrase, spans: list[Span]) -> list[Thing]:
+        """Who a possessive phrase gives its noun to."""
+        if phrase.owner_pronoun == "whose":
+            return self.gather.things(self.now.last[-1:])
+        if phrase.owner_pronoun:
+            return self.references.owners(phrase)
+        if phrase.owner is not None and phrase.owner.head:
+            return [self.references.resolve(phrase.owner, spans)]
+        return []
+
+    def _give_owner(self, thing: Thing, owners: list[Thing]) -> None:
+        if thing.owner is not None:
+            return
+        owners = [o for o in owners if o.index != thing.index and o.role != "backdrop"]
+        if owners and not self._owned_by(owners[-1], thing):
+            thing.owner = (owners[-1].index, "with")
+
+    def _owned_by(self, thing: Thing, owner: Thing) -> bool:
+        """Whether a thing belongs to the other already, over any number of steps."""
+        seen = 0
+        while thing.owner is not None and seen < 16:
+            if thing.owner[0] == owner.index:
+                return True
+            thing = self.scene.things[thing.owner[0]]
+            seen += 1
+        return seen >= 16
+
+    def _joined_by_of(
+        self, outer: Phrase, inner: Phrase, of: int, end: int, spans: list[Span]
+    ) -> tuple[list[Thing], int]:
+        """Two phrases joined by "of": a group, a filled vessel, a part, or two things."""
+        whole = [*spans, *spans_over(self.words[of:end])]
+        if outer.lemma in _BACKDROP and inner.head:
+            thing = self.scene.background(whole)
+            text = " ".join([*inner.compound, inner.head])
+            self.references.describe(
+                thing, Modifier(text, inner.lemma, "scene", tuple(inner.words))
+            )
+            for modifier in [*outer.modifiers, *inner.modifiers]:
+                self.references.describe(thing, modifier)
+            return [thing], end
+        if inner.pronoun == "number" and is_in("collectives", outer.lemma):
+            counted = self.gather.things((self.now.last or self.now.subject)[-1:])
+            for thing in counted:
+                thing.count, thing.many = inner.count, (inner.count or 1) > 1
+                thing.spans.extend(whole)
+            if counted:
+                return counted, end
+        if inner.pronoun:
+            things = self.references.pronoun(inner.pronoun)
+            for thing in things:
+                thing.spans.extend(whole)
+            return things, end
+        if is_in("collectives", outer.lemma):
+            return self._collective(outer, inner, end, whole)
+        if is_in("containers", outer.lemma) and inner.determiner in ("", "indef"):
+            vessel = self.references.resolve(outer, spans)
+            content, end = self._resolve(inner, end, spans_over(self.words[of:end]))
+            self.gather.relate(
+                Link("prep", "in", [t.index for t in content], []), [vessel.index], []
+            )
+            return [vessel], end
+        if inner.head in ("color", "colour", "colors", "colours", "size", "shape"):
+            thing = self.references.resolve(outer, whole)
+            self._traits([thing.index], inner.modifiers, [])
+            return [thing], end
+        if is_in("materials", inner.head) and not inner.determiner and not is_plural(inner.head):
+            thing = self.references.resolve(outer, whole)
+            group = (Modifier(inner.head, inner.head, "material", tuple(inner.words)),)
+            self._traits([thing.index], group, [])
+            return [thing], end
+        if is_in("places_in_picture", outer.lemma) or outer.lemma == "part":
+            things, end = self._resolve(inner, end, whole)
+            return things, end
+        part = self.references.resolve(outer, spans)
+        rest, end = self._resolve(inner, end, spans_over(self.words[of:end]))
+        owner = next((t for t in rest if t.index != part.index), None)
+        firm = inner.determiner in ("def", "poss", "indef") or is_in("parts", outer.lemma)
+        if owner and part.owner is None and firm and not self._owned_by(owner, part):
+            part.owner = (owner.index, "of")
+        elif owner and owner.owner is None and not self._owned_by(part, owner):
+            owner.owner = (part.index, "of")
+        return [part], end
+
+    def _collective(
+        self, outer: Phrase, inner: Phrase, end: int, spans: list[Span]
+    ) -> tuple[list[Thing], int]:
+        count = COLLECTIVE_COUNTS.get(outer.lemma)
+        if inner.count is None and count is not None and not inner.quantifier:
+            inner.count = count * (outer.count or 1)
+        elif inner.count is None and outer.lemma not in ("piece", "slice", "kind", "type", "sort"):
+            group = f"{outer.head} of"
+            if not outer.plural and outer.determiner in ("indef", "another"):
+                group = f"{article(outer.head)} {group}"
+            inner.quantifier = inner.quantifier or group
+        elif inner.count is None and outer.count:
+            inner.count = outer.count
+        inner.determiner = inner.determiner or outer.determiner
+        if inner.determiner == "indef" and is_plural(inner.head):
+            inner.determiner = "another" if outer.determiner == "another" else ""
+        inner.modifiers = [*outer.modifiers, *inner.modifiers]
+        things, end = self._resolve(inner, end, spans)
+        return things, end
+
+    def _pronoun(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
+        self.references.current = self.now.subject
+        things = self.references.pronoun(phrase.pronoun)
+        starts = self.now.pending is None and not self.now.joined
+        follows = end < len(self.words) and self.words[end].tag in ("BE", "VERB", "MODAL", "HAVE")
+        if not things:
+            self.now.carry.extend(spans)
+            return end
+        for thing in things:
+            thing.spans.extend(spans)
+        indices = [t.index for t in things]
+        single = phrase.pronoun in ("one", "other", "another") and all(t.many for t in things)
+        if single:
+            self.now.partial = indices
+            if phrase.modifiers:
+                self._traits(indices, phrase.modifiers, [])
+                self.now.last = indices
+                return end
+        if starts or follows:
+            self._settle()
+            self.now.subject = self.now.last = indices
+            self.now.adjacent = True
+            self.now.joined = self.now.comma = False
+            return end
+        return self._attach(phrase, indices, end, spans)
+
+    def _absent(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
+        """Notes what must not be there, with the phrase of place behind it."""
+        now = self.now
+        pending, now.pending = now.pending, None
+        stop = end
+        limit = len(self.words)
+        while stop < limit and self.words[stop].tag not in ("MARK", "CONJ", "SUB", "QUOTE"):
+            stop += 1
+        owner: int | None = None
+        part = is_in("parts", phrase.lemma) or is_in("clothing", phrase.lemma)
+        if pending is not None and pending.subjects and part:
+            owner = pending.subjects[-1]
+        elif pending is None and now.absence is not None and part:
+            owner = now.absence.owner
+        before = [*(pending.spans if pending else []), *now.carry]
+        now.carry = []
+        whole = [*before, *spans, *spans_over(self.words[end:stop])]
+        if phrase.different:
+            self.scene.loose.append(Loose(whole))
+        else:
+            now.absence = self.gather.absent(phrase, whole, owner)
+        now.joined = now.comma = False
+        now.adjacent = False
+        return stop

@@ -1,0 +1,178 @@
+"""The state in which a sentence is read, and the facts that reading adds to the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from poser.decompose.lexicon import is_in
+from poser.decompose.morphology import gerund, singular
+from poser.decompose.phrases import Modifier, Phrase, Verbal
+from poser.decompose.reference import References
+from poser.decompose.scene import Absence, Lettering, Relation, Scene, Span, Thing, Trait
+from poser.decompose.tagging import Word
+
+_MOST_PAIRS = 12
+
+
+@dataclass(slots=True)
+class Link:
+    """How the thing read next attaches to those read before.
+
+    Attributes:
+        kind: prep, verb, have, be, there or front.
+        name: The relation it makes.
+        subjects: What it hangs on.
+        spans: Where the prompt says it.
+        verb: The verb behind it.
+        negated: Whether it is denied.
+    """
+
+    kind: str
+    name: str
+    subjects: list[int]
+    spans: list[Span]
+    verb: Verbal | None = None
+    negated: bool = False
+
+
+@dataclass(slots=True)
+class Front:
+    """A phrase of place at the start of a clause, waiting for what is there."""
+
+    name: str
+    objects: list[int]
+    region: str
+    spans: list[Span]
+
+
+@dataclass(slots=True)
+class Reading:
+    """Where the reading of a sentence stands."""
+
+    subject: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+    doer: list[int] = field(default_factory=list)
+    pending: Link | None = None
+    link: Link | None = None
+    fronts: list[Front] = field(default_factory=list)
+    applied: list[Front] = field(default_factory=list)
+    verbed: bool = False
+    comma: bool = False
+    joined: bool = False
+    relative: bool = False
+    adjacent: bool = False
+    framed: bool = False
+    medium: bool = False
+    partial: list[int] = field(default_factory=list)
+    absence: Absence | None = None
+    lettering: Lettering | None = None
+    carry: list[Span] = field(default_factory=list)
+
+
+def spans_over(words: Sequence[Word]) -> list[Span]:
+    """The place of these words, as one span."""
+    return [(words[0].start, words[-1].end)] if words else []
+
+
+def verb_name(verbal: Verbal, preposition: str = "") -> str:
+    """A verb as a relation or state: "holding", "covered with", "flying above"."""
+    form = verbal.words[-1].lower
+    passive = verbal.form == "part"
+    if passive:
+        form = next((w.lower for w in reversed(verbal.words) if w.tag == "PART"), verbal.base)
+    else:
+        said = next((w.lower for w in verbal.words if w.tag == "GER"), "")
+        form = said or gerund(verbal.base)
+    return " ".join(part for part in (form, verbal.particle, preposition) if part)
+
+
+class Gatherer:
+    """Adds facts to a scene."""
+
+    def __init__(self, scene: Scene, references: References) -> None:
+        self.scene = scene
+        self.references = references
+
+    def things(self, indices: Sequence[int]) -> list[Thing]:
+        """The things of these indices."""
+        return [self.scene.things[i] for i in indices]
+
+    def relate(self, link: Link, objects: Sequence[int], spans: list[Span]) -> None:
+        """Relates every subject of the link to every object, a bounded number of pairs."""
+        made = 0
+        for subject in link.subjects:
+            for other in objects:
+                if subject == other or made >= _MOST_PAIRS:
+                    continue
+                made += 1
+                self.scene.relate(
+                    Relation(
+                        subject, other, link.name, spans=[*link.spans, *spans], negated=link.negated
+                    )
+                )
+        if not made:
+            for index in objects:
+                self.scene.things[index].spans.extend(link.spans)
+
+    def place(self, subjects: Sequence[int], name: str, region: str, spans: list[Span]) -> None:
+        """Puts the subjects into a region of the picture."""
+        for subject in subjects[:_MOST_PAIRS]:
+            self.scene.relate(Relation(subject, None, name, region, list(spans)))
+
+    def own(self, link: Link, objects: Sequence[int], phrase: Phrase) -> bool:
+        """Makes the objects parts or belongings of the subject; whether that was possible."""
+        if not link.subjects or link.negated:
+            return False
+        owner = link.subjects[-1] if link.name == "with" else link.subjects[0]
+        taken = False
+        for index in objects:
+            thing = self.scene.things[index]
+            free = thing.owner is None and thing.index != owner and thing.role == "thing"
+            worn = is_in("clothing", thing.head)
+            attached = worn or is_in("parts", thing.head) or phrase.determiner != "def"
+            if free and attached and index > owner:
+                thing.owner = (owner, "wearing" if link.name == "wearing" else "with")
+                thing.spans.extend(link.spans)
+                taken = True
+        return taken
+
+    def trait(
+        self,
+        subjects: Sequence[int],
+        modifier: Modifier,
+        *,
+        negated: bool = False,
+        extra: Sequence[Span] = (),
+        partial: bool = False,
+    ) -> None:
+        """Gives an attribute to every subject."""
+        for thing in self.things(subjects[:_MOST_PAIRS]):
+            trait = self.references.describe(thing, modifier, negated=negated)
+            trait.spans.extend(extra)
+            trait.partial = trait.partial or partial
+
+    def state(
+        self,
+        subjects: Sequence[int],
+        text: str,
+        kind: str,
+        spans: list[Span],
+        *,
+        negated: bool = False,
+    ) -> None:
+        """Gives a state or action to every subject."""
+        for thing in self.things(subjects[:_MOST_PAIRS]):
+            known = [t for t in thing.traits if t.key == text and t.negated == negated]
+            if known:
+                known[0].spans.extend(spans)
+            else:
+                thing.traits.append(Trait(text, text, kind, list(spans), negated))
+
+    def absent(self, phrase: Phrase, spans: list[Span], owner: int | None) -> Absence:
+        """Notes that what the phrase names must not be there."""
+        modifiers = [m.text for m in phrase.modifiers if m.key not in ("other", "visible")]
+        name = " ".join([*modifiers, *phrase.compound, phrase.lemma])
+        absence = Absence(name, singular(phrase.head) != phrase.head, list(spans), owner)
+        self.scene.absences.append(absence)
+        return absence

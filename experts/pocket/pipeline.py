@@ -1,0 +1,316 @@
+"""Diffusers pipelines of the pocket world, made of stock components.
+
+A `UNet2DConditionModel` works on space-to-depth pixels: (3, 64, 64) becomes (48, 16, 16), so there
+is no autoencoder. It predicts the clean picture; the flow-matching velocity the scheduler wants
+is `(noisy - clean) / sigma`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+SIGMA_FLOOR = 0.05
+"""Below this noise level the division by sigma is held constant."""
+
+Step = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
+
+
+def encode_text(tokenizer: Any, text_encoder: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Encodes texts for cross-attention.
+
+    Args:
+        tokenizer: The pocket tokenizer.
+        text_encoder: A transformers encoder.
+        texts: One text a picture.
+
+    Returns:
+        States (batch, length, width) and mask (batch, length), 1 where a token is.
+    """
+    tokens = tokenizer(
+        list(texts), padding="longest", truncation=True,
+        max_length=tokenizer.model_max_length, return_tensors="pt",
+    )  # fmt: skip
+    device = text_encoder.device
+    ids, mask = tokens["input_ids"].to(device), tokens["attention_mask"].to(device)
+    states: Tensor = text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states, mask
+
+
+def predict_clean(
+    unet: UNet2DConditionModel,
+    noisy: Tensor,
+    sigma: Tensor,
+    states: Tensor,
+    mask: Tensor,
+    before: Tensor | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Predicts the clean picture from a noisy one.
+
+    Args:
+        unet: Takes 3 * f * f channels, or twice as many when it edits.
+        noisy: (batch, 3, height, width): `(1 - sigma) * clean + sigma * noise`.
+        sigma: (batch,) noise level in [0, 1].
+        states: Text states (batch, length, width).
+        mask: Text mask (batch, length).
+        before: The picture to edit, shaped as `noisy`, in [-1, 1]; None when drawing afresh.
+
+    Returns:
+        The clean picture (batch, 3, height, width), and for an editor the logits (batch, 1,
+        height, width) of the pixels it changes; elsewhere the picture before shows through.
+    """
+    factor = noisy.shape[-1] // int(unet.config.sample_size)
+    inputs = noisy if before is None else torch.cat([noisy, before], 1)
+    out = unet(
+        functional.pixel_unshuffle(inputs, factor),
+        sigma * 1000,
+        encoder_hidden_states=states,
+        encoder_attention_mask=mask,
+    ).sample.float()
+    shuffled = functional.pixel_shuffle(out, factor)
+    content, gate = shuffled[:, :3], shuffled[:, 3:]
+    if before is None:
+        return content, None
+    share = gate.sigmoid()
+    return before + share * (content - before), gate
+
+
+class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
+    """What drawing and editing share."""
+
+    unet: UNet2DConditionModel
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: FlowMatchEulerDiscreteScheduler
+    model_cpu_offload_seq = "text_encoder->unet"
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        text_encoder: Any,
+        tokenizer: Any,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        native_size: int = 64,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            unet=unet, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler
+        )
+        self.register_to_config(native_size=native_size)
+        # Plain attention is faster than the fused one on a CPU at 64 and 16 tokens.
+        unet.set_attn_processor(AttnProcessor())
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self:
+        """Loads a saved pipeline, as `DiffusionPipeline.from_pretrained` does.
+
+        The weights are stored in float16 and loaded as float32 unless `dtype` says
+        otherwise; pickled weights are refused.
+        """
+        if "torch_dtype" not in kwargs:
+            kwargs.setdefault("dtype", torch.float32)
+        kwargs.setdefault("use_safetensors", True)
+        pipeline: Self = super().from_pretrained(*args, **kwargs)
+        return pipeline
+
+    def _prompts(self, prompt: str | Sequence[str], num_images_per_prompt: int) -> list[str]:
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        if not prompts or not all(isinstance(text, str) for text in prompts):
+            raise ValueError("prompt must be a string or a non-empty list of strings")
+        return [text for text in prompts for _ in range(num_images_per_prompt)]
+
+    def _sample(
+        self,
+        prompts: list[str],
+        before: Tensor | None,
+        num_inference_steps: int,
+        guidance_scale: float,
+        generator: torch.Generator | list[torch.Generator] | None,
+        callback_on_step_end: Step | None,
+        callback_on_step_end_tensor_inputs: Sequence[str],
+    ) -> Tensor:
+        device = self._execution_device
+        size, batch = int(self.config.native_size), len(prompts)
+        if isinstance(generator, list) and len(generator) != batch:
+            raise ValueError(f"{len(generator)} generators for {batch} pictures")
+        dtype = self.unet.dtype
+        latents: Tensor = randn_tensor(
+            (batch, 3, size, size), generator=generator, device=device, dtype=dtype
+        )
+        guided = guidance_scale > 1.0
+        texts = prompts + [""] * batch if guided else prompts
+        states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
+        if before is not None:
+            before = before.to(device, dtype)
+        self.scheduler.set_timesteps(num_inference_steps, device=device)
+        with self.progress_bar(total=num_inference_steps) as progress:
+            for index, timestep in enumerate(self.scheduler.timesteps):
+                level = (timestep.float() / self.scheduler.config.num_train_timesteps).to(dtype)
+                copies = 2 if guided else 1
+                clean, _ = predict_clean(
+                    self.unet,
+                    latents.repeat(copies, 1, 1, 1),
+                    level.expand(batch * copies),
+                    states,
+                    mask,
+                    None if before is None else before.repeat(copies, 1, 1, 1),
+                )
+                if guided:
+                    with_text, without = clean.chunk(2)
+                    clean = without + guidance_scale * (with_text - without)
+                clean = clean.clamp(-1, 1)
+                velocity = (latents - clean) / level.clamp(min=SIGMA_FLOOR)
+                latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0]
+                latents = latents.to(dtype)
+                if callback_on_step_end is not None:
+                    given = {"latents": latents}
+                    wanted = {k: given[k] for k in callback_on_step_end_tensor_inputs}
+                    changed = callback_on_step_end(self, index, timestep, wanted) or {}
+                    latents = changed.get("latents", latents)
+                progress.update()
+        return latents.float().clamp(-1, 1)
+
+    def _output(self, pixels: Tensor, size: tuple[int, int], kind: str, as_dict: bool) -> Any:
+        images: Any
+        array = ((pixels + 1) / 2).permute(0, 2, 3, 1).cpu().numpy()
+        if kind == "pt":
+            images = (pixels + 1) / 2
+        elif kind == "np":
+            images = array
+        elif kind == "pil":
+            images = [Image.fromarray(np.rint(a * 255).astype(np.uint8)) for a in array]
+            images = [
+                image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+                for image in images
+            ]
+        else:
+            raise ValueError(f"output_type {kind!r} is none of 'pil', 'np', 'pt'")
+        return ImagePipelineOutput(images=images) if as_dict else (images,)
+
+
+class PocketTextToImagePipeline(_PocketPipeline):
+    """Draws pocket-world scenes, 64x64, from captions."""
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        num_inference_steps: int = 12,
+        guidance_scale: float = 2.0,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_images_per_prompt: int = 1,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Step | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> Any:
+        """Draws one picture a prompt.
+
+        Args:
+            prompt: Caption or captions, such as "a red car left of a tree on a blue background".
+            num_inference_steps: Steps of the scheduler.
+            guidance_scale: Classifier-free guidance; 1 and less switch it off.
+            generator: Source of the noise; one for all, or one a picture, which makes each
+                picture independent of the others in the batch.
+            height: Height of "pil" pictures; drawn at the native size and resampled.
+            width: Width of "pil" pictures, likewise.
+            num_images_per_prompt: Pictures a prompt.
+            output_type: "pil", "np" (batch, 64, 64, 3) or "pt" (batch, 3, 64, 64), in [0, 1].
+            return_dict: Whether to return an `ImagePipelineOutput` rather than a tuple.
+            callback_on_step_end: Called after each step with (pipeline, index, timestep,
+                tensors); may return tensors to go on with.
+            callback_on_step_end_tensor_inputs: Which tensors it is given; only "latents".
+
+        Returns:
+            The pictures.
+
+        Raises:
+            ValueError: An argument is out of its range.
+        """
+        size = int(self.config.native_size)
+        pixels = self._sample(
+            self._prompts(prompt, num_images_per_prompt), None, num_inference_steps,
+            guidance_scale, generator, callback_on_step_end, callback_on_step_end_tensor_inputs,
+        )  # fmt: skip
+        return self._output(pixels, (width or size, height or size), output_type, return_dict)
+
+
+class PocketEditPipeline(_PocketPipeline):
+    """Edits a picture as an instruction says, and leaves the rest of it as it is."""
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        image: Image.Image | Sequence[Image.Image],
+        *,
+        num_inference_steps: int = 12,
+        guidance_scale: float = 1.5,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        num_images_per_prompt: int = 1,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Step | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> Any:
+        """Edits one picture a prompt.
+
+        Args:
+            prompt: Instruction or instructions, such as "add a red car left of the tree".
+            image: Picture to edit, or one a prompt; resampled to the native size.
+            num_inference_steps: Steps of the scheduler.
+            guidance_scale: Classifier-free guidance on the instruction; 1 switches it off.
+            generator: Source of the noise; one for all, or one a picture.
+            height: Height of "pil" pictures; the native size where None.
+            width: Width of "pil" pictures, likewise.
+            num_images_per_prompt: Pictures a prompt.
+            output_type: "pil", "np" (batch, 64, 64, 3) or "pt" (batch, 3, 64, 64), in [0, 1].
+            return_dict: Whether to return an `ImagePipelineOutput` rather than a tuple.
+            callback_on_step_end: As in `PocketTextToImagePipeline`.
+            callback_on_step_end_tensor_inputs: Likewise.
+
+        Returns:
+            The edited pictures.
+
+        Raises:
+            ValueError: An argument is out of its range, or pictures and prompts differ in number.
+        """
+        prompts = self._prompts(prompt, num_images_per_prompt)
+        images = [image] if isinstance(image, Image.Image) else list(image)
+        if len(images) == 1:
+            images = images * len(prompts)
+        elif len(images) * num_images_per_prompt == len(prompts):
+            images = [picture for picture in images for _ in range(num_images_per_prompt)]
+        else:
+            raise ValueError(f"{len(images)} pictures for {len(prompts)} prompts")
+        size = int(self.config.native_size)
+        pixels = self._sample(
+            prompts, self._before(images), num_inference_steps, guidance_scale,
+            generator, callback_on_step_end, callback_on_step_end_tensor_inputs,
+        )  # fmt: skip
+        return self._output(pixels, (width or size, height or size), output_type, return_dict)
+
+    def _before(self, images: Sequence[Image.Image]) -> Tensor:
+        size = int(self.config.native_size)
+        arrays = []
+        for image in images:
+            rgb = image.convert("RGB")
+            if rgb.size != (size, size):
+                rgb = rgb.resize((size, size), Image.Resampling.LANCZOS)
+            arrays.append(np.asarray(rgb, np.float32) / 127.5 - 1)
+        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()

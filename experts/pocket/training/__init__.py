@@ -1,0 +1,1 @@
+"""Training of the pocket models: one resumable loop, one module a kind of model."""

@@ -188,6 +188,8 @@ class Nodes:
         if bounds.most <= 0.0:
             return ()
         budget = state.rules.budget
+        if budget is not None and bounds.least > budget:
+            return (f"{ESTIMATE}: at least ${bounds.least:.2f}, more than the cap ${budget:.2f}",)
         cap = "no cap; set one with --budget" if budget is None else f"hard cap ${budget:.2f}"
         return (f"{ESTIMATE}: ${bounds.least:.2f} to ${bounds.most:.2f} ({cap})",)
 

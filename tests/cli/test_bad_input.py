@@ -226,7 +226,9 @@ def test_a_cap_below_the_cheapest_call_says_so(tmp_path: Path, poser: Poser) -> 
     )
     finished = poser("compose", "prompt.txt", "-r", "dear.yaml", "--budget", "0.5", "--quiet")
     assert finished.returncode == 8, finished.stderr
-    assert_one_line(finished.stderr, "--budget")
+    estimate, error = finished.stderr.strip().splitlines()
+    assert estimate == "estimated spend: at least $1.00, more than the cap $0.50"
+    assert_one_line(error, "--budget")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_debris(

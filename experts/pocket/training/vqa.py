@@ -24,6 +24,7 @@ from experts.pocket.degrade import degrade
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import Question, ask
 from experts.pocket.scenes import Scene, render, sample_scene
+from experts.pocket.scope import critic_scope
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.diffusion import to_tensor
@@ -312,3 +313,4 @@ class CriticTask:
         record = {**record, "temperature": round(temperature, 4),
                   "questions": record["images"] * QUESTIONS}  # fmt: skip
         (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+        (folder / "scope.json").write_text(json.dumps(critic_scope(), indent=1) + "\n")

@@ -1,0 +1,162 @@
+"""The critic that ships, and critics that do not load."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from critic.scope import Scope, load_scope
+from critic.vqa import POCKET, VqaCritic
+from experts.pocket.scope import critic_scope
+from poser.core.errors import CriticError
+from poser.core.plan import Command, Criterion, CriterionKind, Plan
+
+CRITIC = VqaCritic()
+
+
+def question(
+    text: str, kind: CriterionKind, *about: str, name: str = "k1", needs: tuple[str, ...] = ()
+) -> Criterion:
+    return Criterion(id=name, question=text, kind=kind, about=about, depends_on=needs)
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        question("Is there a cat?", "entity", "cat"),
+        question("Are there puppies?", "entity", "puppies"),
+        question("Are there three apples?", "count", "apple", "3"),
+        question("Is the car red?", "attribute", "car", "red"),
+        question("Is the cat left of the dog?", "relation", "cat", "dog", "left of"),
+        question("Is the background blue?", "attribute", "background", "blue"),
+        question("Is the background a beach?", "entity", "beach"),
+        question("Is there a banana?", "absence", "banana"),
+    ],
+    ids=lambda k: k.question,
+)
+def test_its_world_is_in_scope(criterion: Criterion) -> None:
+    assert CRITIC.outside_scope([criterion]) == {}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "reason"),
+    [
+        (question("Is there a dragon?", "entity", "dragon"), "'dragon'"),
+        (question("Is the car wooden?", "attribute", "car", "wooden"), "'wooden'"),
+        (question("Are there nine cats?", "count", "cat", "9"), "'9'"),
+        (question("Is the cat in the hat?", "relation", "cat", "hat", "in"), "'in'"),
+        (question('Does the text "HI" appear?', "text", "HI"), "cannot read"),
+        (question("Is this an oil painting?", "global", "oil painting"), "'global'"),
+    ],
+)
+def test_what_lies_beyond_is_set_aside_with_a_reason(criterion: Criterion, reason: str) -> None:
+    assert reason in CRITIC.outside_scope([criterion])["k1"]
+
+
+def test_what_depends_on_something_outside_is_outside_too() -> None:
+    dragon = question("Is there a dragon?", "entity", "dragon")
+    red = question("Is the cat red?", "attribute", "cat", "red", name="k2", needs=("k1",))
+    assert "k1" in CRITIC.outside_scope([red, dragon])["k2"]
+
+
+def test_it_tells_a_blue_ground_from_a_red_one_and_repeats_itself() -> None:
+    blue = Image.new("RGB", (64, 64), (70, 150, 230))
+    questions = ["Is the background blue?", "Is the background red?", "Is there an elephant?"]
+    first = CRITIC.probabilities(questions, blue)
+    assert first[0] > 0.8
+    assert first[1] < 0.2
+    assert first[2] < 0.5
+    assert CRITIC.probabilities(questions, blue) == first
+    assert CRITIC.probabilities(questions, blue.resize((512, 512))) == pytest.approx(first, abs=0.1)
+
+
+def test_an_expected_no_turns_the_score_round() -> None:
+    plan = Plan(
+        prompt="p",
+        commands=(
+            Command(
+                id="c1",
+                op="remove",
+                instruction="remove the elephant",
+                criteria=(
+                    Criterion(
+                        id="k1",
+                        question="Is there an elephant?",
+                        kind="absence",
+                        about=("elephant",),
+                        expected=False,
+                    ),
+                ),
+            ),
+        ),
+    )
+    blue = Image.new("RGB", (64, 64), (70, 150, 230))
+    (verdict,) = CRITIC.judge(plan, blue).verdicts
+    assert verdict.score == pytest.approx(
+        1 - CRITIC.probabilities(["Is there an elephant?"], blue)[0]
+    )
+
+
+def test_the_callers_random_numbers_are_left_alone() -> None:
+    import torch
+
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    CRITIC.probabilities(["Is there a cat?"], Image.new("RGB", (64, 64)))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_the_shipped_scope_is_that_of_the_world() -> None:
+    assert load_scope(POCKET) == Scope.model_validate(critic_scope())
+
+
+def copy_without(folder: Path, name: str, content: bytes | None) -> Path:
+    shutil.copytree(POCKET, folder)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def prepare(folder: Path) -> None:
+    critic = VqaCritic(folder)
+    critic.outside_scope([question("Is there a cat?", "entity", "cat")])
+    critic.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", b"\x10\x00\x00\x00"),
+        ("config.json", b"{"),
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", None),
+        ("scope.json", b"{}"),
+        ("processor_config.json", b"["),
+    ],
+)
+def test_broken_critics_say_so_before_anything_is_paid_for(
+    name: str, content: bytes | None, tmp_path: Path
+) -> None:
+    folder = copy_without(tmp_path / "critic", name, content)
+    with pytest.raises(CriticError) as caught:
+        prepare(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_folders_and_models_without_yes_and_no_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CriticError, match="holds no critic"):
+        VqaCritic(tmp_path)
+    folder = tmp_path / "critic"
+    shutil.copytree(POCKET, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["id2label"] = {"0": "cat", "1": "dog"}
+    config["label2id"] = {"cat": 0, "dog": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CriticError, match="no labels"):
+        VqaCritic(folder).load()

@@ -7,8 +7,8 @@
 3. The current picture ranks below the champion, which could be edited: go back to the champion.
 4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
    its a-th retry goes to the a-th best, in turn.
-5. Nothing pending is callable: draw once more if that was done fewer than three times and
-   something that can be drawn is still missing.
+5. Nothing pending is callable: draw once more if something that can be drawn is still missing and
+   few pictures were drawn yet. "Few" is 3 where they cost money, 8 where they are free.
 6. What is put on the finished picture (text) comes last, and in time before the steps run out;
    after it nothing else is changed.
 
@@ -33,12 +33,14 @@ class CapabilityRouter:
     """A :class:`policies.base.Policy` by the rules above.
 
     Attributes:
-        draws: Whole pictures drawn at most.
+        draws: Whole pictures drawn at most where drawing or judging costs money.
+        free_draws: Whole pictures drawn at most where neither does.
         redraw_above: Share of the drawable commands missing above which it is drawn anew.
         cost_weight: Capability that one US dollar is worth, when experts are compared.
     """
 
     draws: int = 3
+    free_draws: int = 8
     redraw_above: float = 0.5
     cost_weight: float = 1.0
 
@@ -64,9 +66,11 @@ class CapabilityRouter:
         finishing = _finishing(best, registry)
         hurry = state.step + len(finishing) + 1 >= state.rules.max_steps and bool(finishing)
         closed = hurry or _finished(best)
-        if not closed and 0 < drawn < self.draws and share > self.redraw_above:
+        free = state.rules.judgement_cost == 0.0 and all(s.cost.usd == 0.0 for s in drawers)
+        more = bool(draws) and drawn < (self.free_draws if free else self.draws)
+        if not closed and more and drawn and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
-        redraws = not closed and bool(draws) and share > 0.0 and drawn < self.draws
+        redraws = not closed and more and share > 0.0
         edits = () if closed else _editing(best, registry)
         worse = Revert() in legal and _worse_than_champion(state)
         if worse and (edits or (finishing and not redraws)):

@@ -106,10 +106,19 @@ def test_a_command_goes_to_the_most_capable_and_its_retry_to_the_next() -> None:
 
 def test_a_picture_that_misses_most_is_drawn_anew_a_few_times() -> None:
     state = initial_state(PLAN, Rules(max_steps=50))
-    for _ in range(ROUTER.draws):
+    for _ in range(ROUTER.free_draws):
         assert choose(state) == Call(command=ALL, expert="draw")
         state = step(state, Call(command=ALL, expert="draw"), 0.1, 0.1, 0.1, 0.1)
     assert choose(state) == Call(command="c1", expert="strong")
+
+
+def test_fewer_pictures_are_drawn_where_they_cost_money() -> None:
+    dear = {**EXPERTS, "draw": DRAW.model_copy(update={"cost": Cost(usd=0.01)})}
+    state = initial_state(PLAN, Rules(max_steps=50))
+    for _ in range(ROUTER.draws):
+        assert choose(state, dear) == Call(command=ALL, expert="draw")
+        state = step(state, Call(command=ALL, expert="draw"), 0.1, 0.1, 0.1, 0.1)
+    assert choose(state, dear) == Call(command="c1", expert="strong")
 
 
 def test_a_picture_of_the_users_is_never_drawn_anew() -> None:
@@ -172,7 +181,7 @@ def test_text_is_set_last_of_all() -> None:
         outcome = ExpertResult(image=image(state.step)) if isinstance(action, Call) else None
         state, _ = apply(state, action, outcome, poor if outcome else None, registry)
     draw = Call(command=ALL, expert="draw")
-    assert done_in_order == [draw, draw, draw, Call(command="c2", expert="typist"), Stop()]
+    assert done_in_order == 7 * [draw] + [Call(command="c2", expert="typist"), Stop()]
 
 
 def test_what_no_expert_can_mend_is_left_alone() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from envs.legality import serves, unknown_subjects
 from envs.state import State, statuses
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef
-from poser.core.plan import Command, Plan
+from poser.core.plan import Plan
 
 
 def coverage_notes(
@@ -27,11 +27,7 @@ def coverage_notes(
         picture: The picture to start from.
         mask: Whether a mask was given.
     """
-    notes: list[str] = []
-    for command in plan.commands:
-        if any(serves(spec, command) for spec in registry.values()):
-            continue
-        notes.append(f"{command.id} ({command.instruction}): {_why(command, registry)}")
+    notes = _beyond(plan, registry)
     if mask and not any(spec.task == "inpainting" for spec in registry.values()):
         notes.append(
             "no inpainting expert is registered: editors see the whole picture, and only what they "
@@ -95,16 +91,43 @@ def _edits(plan: Plan, spec: ExpertSpec) -> bool:
     return any(serves(spec, c) for c in plan.commands if c.op != "text")
 
 
-def _why(command: Command, registry: Mapping[str, ExpertSpec]) -> str:
-    able = [s for s in registry.values() if s.capability(command.op) > 0.0]
-    if not able:
-        return (
-            f"no expert here serves {command.op!r}; an entry with that capability would "
-            "(docs/experts.md)"
+def _beyond(plan: Plan, registry: Mapping[str, ExpertSpec]) -> list[str]:
+    """What no expert here serves: for want of words, and for want of the capability."""
+    unread: dict[str, list[str]] = {}
+    unserved: dict[str, list[str]] = {}
+    for command in plan.commands:
+        if any(serves(spec, command) for spec in registry.values()):
+            continue
+        able = [s for s in registry.values() if s.capability(command.op) > 0.0]
+        words = min((unknown_subjects(s, command) for s in able), key=len, default=())
+        if words:
+            unread[command.id] = [repr(w) for w in words]
+        else:
+            unserved[command.id] = [repr(command.op)]
+    notes = []
+    if unread:
+        notes.append(
+            f"no expert here knows {_some(unread.values())} ({_named(plan, unread)}); a "
+            "text_to_image or image_to_image entry with an open vocabulary would serve, such as "
+            "those in examples/registry.yaml"
         )
-    fewest = min((unknown_subjects(s, command) for s in able), key=len)
-    words = ", ".join(repr(w) for w in fewest)
-    return (
-        f"no expert here knows {words}; a text_to_image or image_to_image entry with an open "
-        "vocabulary would, such as those in examples/registry.yaml"
-    )
+    if unserved:
+        notes.append(
+            f"no expert here serves {_some(unserved.values())} ({_named(plan, unserved)}); an "
+            "entry with that capability would (docs/experts.md)"
+        )
+    return notes
+
+
+def _some(groups: Iterable[list[str]], most: int = 8) -> str:
+    """The first few of these words, each once, and how many more there are."""
+    words = list(dict.fromkeys(w for group in groups for w in group))
+    more = f" and {len(words) - most} more words" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def _named(plan: Plan, commands: Collection[str], most: int = 3) -> str:
+    """The first few of these commands in words, and how many more there are."""
+    first = [f"{c.id} {c.instruction}" for c in plan.commands if c.id in commands][:most]
+    more = f" and {len(commands) - most} more commands" if len(commands) > most else ""
+    return "; ".join(first) + more

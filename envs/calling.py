@@ -24,9 +24,6 @@ from poser.core.value import content_hash
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_LANCZOS = 1
-"""``PIL.Image.Resampling.LANCZOS``, without importing Pillow here."""
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -104,10 +101,12 @@ class Caller:
         """The new picture inside the mask, the old one around it, at the old one's size."""
         if request.mask is None or request.image is None:
             return image
+        from PIL.Image import Resampling
+
         before = self.images.get(request.image)
         mask = self.images.get(request.mask).convert("L")
         if image.size != before.size:
-            image = image.resize(before.size, _LANCZOS)
+            image = image.resize(before.size, Resampling.LANCZOS)
         if mask.size != before.size:
             mask = mask.resize(before.size)
         after = before.copy()

@@ -48,15 +48,13 @@ def legal_calls(
     pending = callable_commands(state, registry)
     calls: list[Call] = []
     for spec in registry.values():
-        if spec.id in state.down:
-            continue
-        if not ignore_budget and not affordable(state, spec):
+        if not _available(state, spec) or not (ignore_budget or affordable(state, spec)):
             continue
         if spec.task == "text_to_image":
             calls.append(Call(command=ALL, expert=spec.id))
             if state.current is not None:
                 continue
-        elif state.current is None or (spec.task == "inpainting" and state.mask is None):
+        elif state.current is None:
             continue
         elif _edits_at_once(spec, state):
             calls.append(Call(command=ALL, expert=spec.id))
@@ -83,8 +81,7 @@ def within_reach(state: State, command: Command, registry: Mapping[str, ExpertSp
     """Whether any expert that is up and affordable could still serve a command by itself."""
     return any(
         (spec.needs_picture or state.current is None)
-        and (spec.task != "inpainting" or state.mask is not None)
-        and spec.id not in state.down
+        and _available(state, spec)
         and affordable(state, spec)
         and serves(spec, command)
         for spec in registry.values()
@@ -113,6 +110,11 @@ def unknown_subjects(spec: ExpertSpec, command: Command) -> tuple[str, ...]:
     if spec.vocabulary is None:
         return ()
     return tuple(w for w in command.subjects if w not in spec.vocabulary)
+
+
+def _available(state: State, spec: ExpertSpec) -> bool:
+    """Whether an expert is up and has the mask it may need."""
+    return spec.id not in state.down and (spec.task != "inpainting" or state.mask is not None)
 
 
 def _edits_at_once(spec: ExpertSpec, state: State) -> bool:

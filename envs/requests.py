@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from envs.legality import serves
-from envs.state import State
+from envs.legality import FINISHING, serves
+from envs.state import State, attempts
 from poser.core.action import ALL, Call
 from poser.core.expert import ExpertRequest, ExpertSpec
 from poser.core.plan import Command, Plan, words_of
@@ -45,7 +45,7 @@ def build_request(
         negative_prompt=_negative(state.plan) if spec.vocabulary is None else "",
         image=image,
         mask=state.mask if image is not None else None,
-        seed=_seed(seed, action, state.attempts.get(action.command, 0)),
+        seed=_seed(seed, action, attempts(state, action.command)),
         params=params,
     )
 
@@ -92,7 +92,7 @@ def _short_caption(plan: Plan, spec: ExpertSpec) -> str:
     return ", ".join(parts)
 
 
-_NOT_SHOWN = ("remove", "text", "replace", "finish")
+_NOT_SHOWN = ("remove", "replace", *FINISHING)
 _CAPTION_ORDER = {"add": 0, "create": 0, "count": 0, "background": 3, "style": 2}
 
 

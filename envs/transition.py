@@ -9,7 +9,7 @@ from typing import assert_never
 from envs.legality import FINISHING, legal_actions, legal_calls
 from envs.potential import potential
 from envs.rules import Rules
-from envs.state import Frame, State, all_settled, initial_state, rank, status, statuses
+from envs.state import Frame, State, all_settled, attempts, initial_state, rank, status, statuses
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique
 from poser.core.errors import IllegalActionError
@@ -163,7 +163,7 @@ def _count_attempt(state: State, action: Call) -> State:
 
 
 def _one_attempt_more(state: State, command: str) -> State:
-    count = state.attempts.get(command, 0) + 1
+    count = attempts(state, command) + 1
     return replace(state, attempts={**state.attempts, command: count})
 
 

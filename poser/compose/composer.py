@@ -167,20 +167,20 @@ class Composer:
         champion = state.champion.image if state.champion else None
         if champion is not None:
             write_bytes(self.run.result_path, self.run.images.read(champion.sha256))
-        steps = tuple(self.run.steps())
-        write_text(self.run.report_path, render_report(view_of(self.run, self.settings, state)))
+        view = view_of(self.run, self.settings, state)
+        write_text(self.run.report_path, render_report(view))
         assert state.end is not None, "finish comes after the end"
         self._episode = EpisodeRecord(
             id=self.run.id,
             seed=self.settings.seed,
             plan=state.plan,
             start=self.settings.image,
-            steps=steps,
+            steps=view.steps,
             end=state.end,
             result=champion,
             phi=state.champion_phi,
             cost=state.spent,
-            seconds=sum(s.seconds for s in steps),
+            seconds=view.seconds,
         )
         if not interrupted(state):
             write_json(self.run.episode_path, self._episode.to_dict())

@@ -1,7 +1,7 @@
 """The folder of a run: everything about it, and nothing outside it.
 
-``config.json``, ``plan.json``, ``images/``, ``calls/``, ``checkpoint.sqlite``, ``trace.jsonl``,
-``episode.json``, ``report.html``, ``result.png``.
+``config.json``, ``plan.json``, ``start.json``, ``images/``, ``calls/``, ``checkpoint.sqlite``,
+``trace.jsonl``, ``episode.json``, ``report.html``, ``result.png``.
 """
 
 from __future__ import annotations

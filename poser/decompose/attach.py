@@ -8,7 +8,7 @@ from poser.decompose.lexicon import is_in
 from poser.decompose.nouns import NounReader
 from poser.decompose.phrases import Modifier, Phrase
 from poser.decompose.prepositions import SPATIAL
-from poser.decompose.reading import Front, Link, spans_over, verb_name
+from poser.decompose.reading import Front, Link, spans_over
 from poser.decompose.scene import Span, Thing
 
 _LIST_LIMIT = 24
@@ -66,7 +66,7 @@ class AttachReader(NounReader):
             now.subject = now.last = things
             verbal = pending.verb
             if now.fronts and verbal is not None:
-                self.gather.state(things, verb_name(verbal), "action", pending.spans)
+                self.gather.act(things, verbal, pending.spans, placed=True)
             self._front_now(things)
             return
         self._hang(pending, phrase, things)
@@ -144,6 +144,11 @@ class AttachReader(NounReader):
             self._front_now(things)
             return
         link = now.link
+        places = end < len(self.words) and self.words[end].tag == "PREP"
+        if now.placed and places and set(now.last) <= set(now.placed):
+            now.subject = now.last = things
+            now.link = None
+            return
         if link is not None and link.kind not in ("front",):
             spatial = link.kind == "prep" and link.name in SPATIAL
             if spatial and now.comma and not now.joined and not self._list_ahead(end):

@@ -14,8 +14,8 @@ from poser.decompose.lexicon import is_in, word_set
 from poser.decompose.phrases import Verbal, read_modifiers, read_phrase, read_verbal
 from poser.decompose.places import PlaceReader
 from poser.decompose.prepositions import SPATIAL
-from poser.decompose.reading import Front, Link, Reading, spans_over, verb_name
-from poser.decompose.scene import Lettering, Span, Thing
+from poser.decompose.reading import Front, Link, Reading, animate, spans_over, verb_name
+from poser.decompose.scene import Lettering, Span
 from poser.decompose.tagging import Word
 
 _LINKING = word_set("look appear seem remain stay become get feel turn")
@@ -25,10 +25,11 @@ _PRESENT = word_set("show contain feature depict include display have portray pr
 _STATIC = word_set(
     """
     sit stand lie lay rest park place locate situate position set put hang lean perch mount
-    seat arrange float stack pile scatter nestle see find live kneel crouch squat sleep
+    seat arrange float hover fly stack pile scatter nestle see find live kneel crouch squat sleep
     exist
     """
 )
+_SIDEWAYS = frozenset(("left of", "right of", "above", "below", "next to"))
 _TIGHT = frozenset(("at", "by", "above", "across", "through", "along", "around", "against"))
 _AIMED = word_set(
     """
@@ -36,10 +37,6 @@ _AIMED = word_set(
     """
 )
 _SAYING = word_set("say read spell write label title print name caption display state")
-
-
-def _animate(thing: Thing) -> bool:
-    return thing.proper or is_in("persons", thing.head) or is_in("animals", thing.head)
 
 
 class ClauseReader(PlaceReader):
@@ -92,6 +89,9 @@ class ClauseReader(PlaceReader):
             self.now.comma = True
             self.now.adjacent = False
             self.now.relative = False
+            backed = self.scene.backdrop is not None and self.now.last == [self.scene.backdrop]
+            if self.words[index].lower == ":" and backed:
+                self.now.pending = Link("be", "", list(self.now.last), [])
         return index + 1
 
     def _conjunction(self, index: int) -> int:
@@ -199,6 +199,8 @@ class ClauseReader(PlaceReader):
             now.link = None
             now.medium = now.framed
             now.framed = False
+        if verbal.base in ("show", "depict", "portray") and self._shows_setting(subjects, end):
+            kind = "be"
         if kind == "be" and not subjects and now.fronts:
             kind = "there"
         if verbal.base in _PERCEIVE and verbal.auxiliary and verbal.form == "part" and subjects:
@@ -210,6 +212,12 @@ class ClauseReader(PlaceReader):
         now.joined = now.comma = False
         now.adjacent = True
         return end
+
+    def _shows_setting(self, subjects: list[int], end: int) -> bool:
+        """Whether this is "the background shows a sunset"."""
+        found = read_phrase(self.words, end) if end < len(self.words) else None
+        backed = bool(subjects) and subjects == [self.scene.backdrop]
+        return backed and found is not None and is_in("settings", found[0].lemma)
 
     def _lettering_verb(self, verbal: Verbal, spans: list[tuple[int, int]]) -> bool:
         """Takes "written" after a text as part of the text."""
@@ -261,7 +269,7 @@ class ClauseReader(PlaceReader):
         first = self.gather.things(now.subject)
         placed = now.link is not None and now.link.kind != "there"
         acting = verbal.form == "ing" and bool(first) and placed
-        if acting and _animate(first[0]) and not _animate(last):
+        if acting and animate(first[0]) and not animate(last):
             return list(now.subject)
         return list(now.last)
 
@@ -270,18 +278,22 @@ class ClauseReader(PlaceReader):
             index += 1
         return index < len(self.words) and self.words[index].tag == "ADJ"
 
-    def _settle(self) -> None:
-        """Ends a verb that got no object: it is a state of who does it."""
+    def _settle(self, place: str = "") -> None:
+        """Ends a verb that got no object: it is a state of who does it.
+
+        Args:
+            place: The preposition that comes next, if one does.
+        """
         now = self.now
         pending, now.pending = now.pending, None
         if pending is None:
             return
         verbal = pending.verb
         if pending.kind == "verb" and verbal is not None and pending.subjects:
-            self.gather.state(
-                pending.subjects, verb_name(verbal), "action", pending.spans,
-                negated=pending.negated,
-            )  # fmt: skip
+            placed = place in _SIDEWAYS and not pending.negated
+            self.gather.act(
+                pending.subjects, verbal, pending.spans, placed=placed, negated=pending.negated
+            )
             self._front_now(pending.subjects)
         elif pending.kind in ("verb", "prep", "there", "have"):
             now.carry.extend(pending.spans)
@@ -314,7 +326,7 @@ class ClauseReader(PlaceReader):
         word = self.words[index]
         after = index + 1
         if after >= len(self.words):
-            return after
+            return self._unsaid(index)
         following = self.words[after]
         if following.tag == "PREP" and word.lower in ("from", "up", "down", "off", "on", "out of"):
             return after

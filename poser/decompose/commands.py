@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from poser.core.plan import Criterion, CriterionKind, Plan
 from poser.decompose.english import absent_instruction
 from poser.decompose.scene import Lettering, Relation, Span
+from poser.decompose.styles import style_name
 from poser.decompose.thing_commands import ThingBuilder, bare
 from poser.decompose.tokens import Token
 
@@ -187,7 +188,8 @@ class PlanBuilder(ThingBuilder):
     def _looks(self) -> None:
         for look in self.scene.looks:
             said = self.english.look_phrase(look)
-            criterion = self._criterion(self.english.looks(look), "global", (look.text,))
+            about = (style_name(look.text),)
+            criterion = self._criterion(self.english.looks(look), "global", about)
             self._command("style", f"make it {said}", [criterion], look.spans, caption=said)
 
     def _placed_text(self, literal: str, lettering: Lettering, parent: str) -> list[Criterion]:

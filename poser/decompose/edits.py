@@ -13,7 +13,6 @@ from poser.decompose.reference import References
 from poser.decompose.scene import (
     Absence,
     Lettering,
-    Look,
     Loose,
     Recount,
     Scene,
@@ -22,6 +21,7 @@ from poser.decompose.scene import (
     Thing,
 )
 from poser.decompose.segments import Segment
+from poser.decompose.styles import whole_style
 from poser.decompose.tagging import Word, tag
 
 _Order = Callable[[list[Word], list[Span], list[Span]], bool]
@@ -67,6 +67,10 @@ class EditReader:
         order = orders.get(piece.order)
         if piece.negated:
             order = self._deny if piece.order == "make" else self._remove
+        said = "" if piece.negated else whole_style([w.lower for w in words])
+        if said and (piece.order in ("make", "change") or words[0].tag in ("PRON", "DET")):
+            self.scene.look(said, "style", spans)
+            return
         if not words or order is None or not order(words, piece.opening, spans):
             self.scene.loose.append(Loose(spans))
 
@@ -319,8 +323,7 @@ class EditReader:
         text = " ".join(w.text for w in words).lower()
         if not text:
             return False
-        kind = "medium" if _names_medium(right) else "style"
-        self.scene.looks.append(Look(text, "medium" if kind == "medium" else "style", spans))
+        self.scene.look(text, "medium" if _names_medium(right) else "style", spans)
         return True
 
 

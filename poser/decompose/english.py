@@ -6,8 +6,16 @@ The pocket critic is trained on exactly these forms of question; see ``docs/deco
 from __future__ import annotations
 
 from poser.decompose.lexicon import is_in
-from poser.decompose.morphology import article, is_plural, number_word, plural, singular
+from poser.decompose.morphology import (
+    article,
+    is_plural,
+    is_uncounted,
+    number_word,
+    plural,
+    singular,
+)
 from poser.decompose.scene import Absence, Look, Relation, Scene, Thing, Trait
+from poser.decompose.styles import time_of_day
 
 _IN_NAME = ("size", "shape", "material", "state")
 
@@ -107,8 +115,9 @@ class English:
 
     def has(self, thing: Thing, trait: Trait) -> str:
         """Whether the thing has the attribute."""
-        if trait.kind == "colour" and self._apart(thing) == f"{trait.text} ":
-            said = self.described(thing, kinds=("colour",))
+        told = trait.kind == "colour" or (trait.kind == "size" and _before(trait))
+        if told and self._apart(thing) == f"{trait.text} ":
+            said = self.described(thing, kinds=(trait.kind,))
             return f"{self.is_are(thing).capitalize()} there {said}?"
         start = f"{self.is_are(thing).capitalize()} {self.the(thing)}"
         if trait.partial and trait.kind in ("colour", *_IN_NAME) and _before(trait):
@@ -123,7 +132,7 @@ class English:
             return trait.key
         if trait.kind in ("type", "scene"):
             last = trait.text.rpartition(" ")[2]
-            if is_plural(last) or is_in("mass_nouns", last) or thing.many:
+            if is_plural(last) or is_uncounted(trait.text) or thing.many:
                 return trait.text
             if trait.text.startswith(("like ", "as ")) or last[:1].isupper():
                 return trait.text
@@ -154,6 +163,9 @@ class English:
     def look_phrase(self, look: Look) -> str:
         """The style as it follows "make it": "an oil painting", "in the style of ..."."""
         text = look.text
+        time = time_of_day(text)
+        if time:
+            return f"a {time} scene"
         first, last = text.partition(" ")[0].lower(), text.rpartition(" ")[2].lower()
         if first in ("in", "by", "with", "a", "an", "at"):
             return first + text[len(first) :]
@@ -224,7 +236,7 @@ class English:
 def with_article(name: str) -> str:
     """A singular noun phrase with "a" or "an" where it takes one."""
     last = name.rpartition(" ")[2]
-    if is_in("mass_nouns", last) or is_in("plural_only", last) or is_plural(last):
+    if is_uncounted(name) or is_in("plural_only", last) or is_plural(last):
         return name
     return f"{article(name)} {name}"
 
@@ -235,9 +247,7 @@ def absent_instruction(absence: Absence, english: English) -> str:
         return f'remove the text "{absence.literal}"'
     if absence.said:
         return f"remove {absence.said}"
-    last = absence.name.rpartition(" ")[2]
-    countless = is_in("mass_nouns", last)
-    noun = plural(absence.name) if absence.many and not countless else absence.name
+    noun = plural(absence.name) if absence.many else absence.name
     if absence.owner is not None:
         owner = english.the(english.scene.things[absence.owner])
         return f"remove the {noun} of {owner}"
@@ -247,7 +257,7 @@ def absent_instruction(absence: Absence, english: English) -> str:
 def _unspecific(thing: Thing) -> str:
     if thing.proper or thing.many:
         return thing.noun
-    if is_in("mass_nouns", thing.head) and not thing.has_article:
+    if is_uncounted(thing.name) and not thing.has_article:
         return thing.noun
     return with_article(thing.name)
 

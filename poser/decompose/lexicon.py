@@ -58,6 +58,13 @@ def pairs(name: str) -> dict[str, str]:
 
 
 @cache
+def compounds() -> frozenset[tuple[str, str]]:
+    """Pairs of nouns that make one counted name: a traffic light, a wine glass."""
+    halves = (entry.split(":", 1) for entry in _entries("compounds"))
+    return frozenset((first, second) for first, second in halves)
+
+
+@cache
 def fixed_names() -> frozenset[tuple[str, str]]:
     """Pairs of an adjective and a noun that name one thing: a hot dog is no dog."""
     halves = (entry.split(":", 1) for entry in _entries("fixed_names"))

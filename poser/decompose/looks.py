@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from poser.decompose.lexicon import is_in, word_set
-from poser.decompose.scene import Look, Scene
+from poser.decompose.scene import LookKind, Scene, Span
+from poser.decompose.styles import whole_style
 from poser.decompose.tokens import Token, is_content
 
 _QUALITY = word_set(
@@ -40,15 +41,27 @@ _NOT_IN_FINISH = word_set(
     his her their its my your one two three
     """
 )
+_DENIALS = word_set("no not n't never without nor")
 _LONGEST = 6
 
 
-def take_looks(sentence: list[Token], scene: Scene) -> list[list[Token]]:
+def take_looks(
+    sentence: list[Token], scene: Scene, opening: Sequence[Span] = ()
+) -> list[list[Token]]:
     """Notes the comma parts that are style only; the stretches of the sentence that are left.
 
     A part is style where all its content words are style words and one of them firmly so. Parts
     right after a style part are told apart from lists of things by that rule alone.
+
+    Args:
+        sentence: Its tokens.
+        scene: Where the styles are noted.
+        opening: Where the verb of an order before it stands ("paint"), if there is one.
     """
+    said = _said_of_all(sentence, opening)
+    if said:
+        scene.look(said, "style", [*opening, _over(sentence)])
+        return []
     parts = _split(sentence)
     if (
         len(parts) == 1
@@ -60,8 +73,11 @@ def take_looks(sentence: list[Token], scene: Scene) -> list[list[Token]]:
     run: list[Token] = []
     for part in parts:
         body = [t for t in part if t.lower != ","]
-        if body and is_look(body):
-            scene.looks.append(_look(body))
+        said = _said_of_all(body, ())
+        if said or (body and is_look(body)):
+            text, kind = _look(body)
+            whole = opening if len(parts) == 1 else ()
+            scene.look(said or text, kind, [*whole, _over(body)])
             if run:
                 kept.append(run)
             run = []
@@ -89,6 +105,8 @@ def _split(sentence: list[Token]) -> list[list[Token]]:
 
 def is_look(body: Sequence[Token]) -> bool:
     """Whether these tokens are words of style and nothing else."""
+    if any(t.lower in _DENIALS for t in body):
+        return False
     content = [t for t in body if is_content(t) or t.kind == "number"]
     if body and body[0].lower in _CREDITS and len(body) > 1:
         return len(body) <= 2 * _LONGEST and not any(t.kind == "quote" for t in body)
@@ -111,12 +129,23 @@ def _names_a_finish(body: Sequence[Token]) -> bool:
     return not any(t.lower in _NOT_IN_FINISH or is_in("colours", t.lower) for t in body)
 
 
-def _look(body: list[Token]) -> Look:
+def _said_of_all(body: Sequence[Token], opening: Sequence[Span]) -> str:
+    """The style that the words give to the whole picture, or ""."""
+    lowers = [t.lower for t in body if t.lower != ","]
+    if not all(t.kind in ("word", "number", "mark") for t in body):
+        return ""
+    return whole_style(lowers, ordered=bool(opening))
+
+
+def _over(body: Sequence[Token]) -> Span:
+    return (body[0].start, body[-1].end)
+
+
+def _look(body: list[Token]) -> tuple[str, LookKind]:
     words = [t for t in body if t.kind in ("word", "number")]
     text = " ".join(t.lower for t in words)
     quality = all(t.lower in _QUALITY or not is_content(t) for t in words)
     medium = is_in("media", words[-1].lower)
-    kind = "quality" if quality else "style"
     if medium:
-        return Look(text, "medium", [(body[0].start, body[-1].end)])
-    return Look(text, "quality" if kind == "quality" else "style", [(body[0].start, body[-1].end)])
+        return text, "medium"
+    return text, "quality" if quality else "style"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-from poser.decompose.lexicon import NUMBERS, is_in, pairs, words
+from poser.decompose.lexicon import NUMBERS, compounds, is_in, pairs, words
 
 _VOWELS = frozenset("aeiou")
 _AN_DESPITE_CONSONANT = ("hour", "honest", "honor", "honour", "heir")
@@ -53,7 +53,7 @@ def _irregular_by_singular() -> dict[str, str]:
 def plural(noun: str) -> str:
     """The plural of a singular noun or noun phrase; its last word is made plural."""
     head, space, last = noun.rpartition(" ")
-    if is_plural(last) or is_in("mass_nouns", last):
+    if is_plural(last):
         return noun
     irregular = _irregular_by_singular().get(last)
     if irregular:
@@ -69,6 +69,15 @@ def plural(noun: str) -> str:
     else:
         many = last + "s"
     return head + space + many
+
+
+def is_uncounted(noun: str) -> bool:
+    """Whether a singular noun or compound takes no "a": water, but not a traffic light."""
+    before, _, last = noun.rpartition(" ")
+    if not is_in("mass_nouns", last):
+        return False
+    named = (before.rpartition(" ")[2].lower(), last) in compounds()
+    return not named and not (before and last == "glass")
 
 
 def article(phrase: str) -> str:

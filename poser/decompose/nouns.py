@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from poser.decompose.lexicon import COLLECTIVE_COUNTS, is_in, word_set
-from poser.decompose.morphology import article, is_plural, singular, verb_base
+from poser.decompose.morphology import article, is_plural, verb_base
 from poser.decompose.phrases import Modifier, Phrase, Verbal, read_phrase
-from poser.decompose.reading import Gatherer, Link, Reading, spans_over
-from poser.decompose.reference import References
-from poser.decompose.scene import Look, Loose, Scene, Span, Thing
-from poser.decompose.tagging import Word
+from poser.decompose.reading import Link, Reading, spans_over
+from poser.decompose.scene import Loose, Span, Thing
+from poser.decompose.scenery import SceneryReader
+from poser.decompose.styles import names_style
 
 _FRAME_VERBS = ("BE", "VERB", "MODAL", "HAVE", "GER")
 _FRAMING = word_set(
     "show contain feature depict include display have consist capture portray present"
 )
+_HAPPENS = frozenset((("takes", "place"), ("is", "set")))
 _VIEWERS = frozenset(("i", "we", "you"))
 _TEXT_NOUNS = word_set(
     """
@@ -27,20 +28,10 @@ _BACKDROP = word_set("background backdrop")
 _NOT_ACTORS = frozenset(("color", "colour"))
 
 
-class NounReader:
+class NounReader(SceneryReader):
     """The part of reading a clause that takes noun phrases and phrases of place."""
 
-    words: list[Word]
-    now: Reading
-
-    def __init__(self, scene: Scene, references: References) -> None:
-        self.scene = scene
-        self.references = references
-        self.gather = Gatherer(scene, references)
-        self.words = []
-        self.now = Reading()
-
-    def _settle(self) -> None:
+    def _settle(self, place: str = "") -> None:
         raise NotImplementedError
 
     def _anchored(self, name: str) -> tuple[list[int], str, Verbal | None]:
@@ -63,6 +54,10 @@ class NounReader:
         """Steps over "the image shows", "we can see", "in this picture"; 0 where there is none."""
         word = self.words[index]
         limit = len(self.words)
+        if word.lower in ("it", "everything", "all") and self._happens(index + 1):
+            self.now.framed = True
+            self.now.carry.extend(spans_over(self.words[index : index + 3]))
+            return index + 3
         one = word.lower == "one" and index + 1 < limit and self.words[index + 1].tag == "MODAL"
         if one or (word.tag == "PRON" and word.lower in _VIEWERS and index + 1 < limit):
             if self.words[index + 1].tag in _FRAME_VERBS:
@@ -92,7 +87,16 @@ class NounReader:
             self.now.framed = True
             self.now.carry.extend(spans_over(self.words[index : end + 1]))
             return end + 1
+        if framed and self._happens(end + 1):
+            self.now.carry.extend(spans_over(self.words[index : end + 3]))
+            return end + 3
         return 0
+
+    def _happens(self, index: int) -> bool:
+        """Whether "takes place" or "is set" comes, with the place behind it."""
+        verb = tuple(w.lower for w in self.words[index : index + 2])
+        after = self.words[index + 2 : index + 3]
+        return verb in _HAPPENS and bool(after) and after[0].tag == "PREP"
 
     def _framing_verb(self, index: int) -> bool:
         word = self.words[index]
@@ -114,8 +118,7 @@ class NounReader:
         if text in ("picture", "image", "scene", "view", "depiction", "shot"):
             self.now.carry.extend(spans)
             return
-        kind = "medium" if is_in("media", phrase.lemma) else "style"
-        self.scene.looks.append(Look(text, "medium" if kind == "medium" else "style", spans))
+        self.scene.look(text, "medium" if is_in("media", phrase.lemma) else "style", spans)
 
     def _is_medium(self, phrase: Phrase, end: int) -> bool:
         """Whether the phrase says what the picture is, not what is in it."""
@@ -132,7 +135,8 @@ class NounReader:
         if of_next and (fresh or (presents and not (now.pending and now.pending.subjects))):
             return True
         firm = is_in("media_firm", phrase.lemma) or bool(
-            phrase.compound and is_in("style_words", phrase.compound[-1])
+            phrase.compound
+            and (is_in("style_words", phrase.compound[-1]) or names_style(phrase.compound))
         )
         alone = end >= len(self.words) or self.words[end].tag == "MARK"
         loose = now.pending is None and (not now.subject or now.comma)
@@ -163,11 +167,19 @@ class NounReader:
         if opened and self.now.medium and self._is_setting(phrase) and not self.now.joined:
             carry, self.now.carry = self.now.carry, []
             return self._scenery(phrase, end, [*carry, *spans])
+        if opened and self._behind() and self._is_setting(phrase):
+            fronts, self.now.fronts = self.now.fronts, []
+            return self._scenery(phrase, end, [*(s for f in fronts for s in f.spans), *spans])
+        if opened and not self.scene.things and self._is_setting(phrase) and self._sets(end):
+            end = self._scenery(phrase, end, spans)
+            return end + 1 if end < len(self.words) and self.words[end].lower == "with" else end
         if self._is_medium(phrase, end):
             carry, self.now.carry = self.now.carry, []
-            self._look(phrase, [*carry, *spans])
+            wish = self.now.pending.spans if self.now.pending is not None else []
+            self._look(phrase, [*carry, *wish, *spans])
             self._settle_medium()
-            return end + 1 if end < len(self.words) and self.words[end].lower == "of" else end
+            opens = end < len(self.words) and self.words[end].lower in ("of", "with")
+            return end + 1 if opens else end
         if self._announces_text(phrase, end):
             self.now.carry.extend(spans)
             return end
@@ -276,43 +288,6 @@ class NounReader:
             self.references.note(thing)
         return chosen
 
-    def _scenery(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
-        thing = self.scene.background(spans)
-        adjectives = [m.text for m in phrase.modifiers]
-        text = " ".join([*adjectives, *phrase.compound, phrase.head])
-        key = " ".join([*phrase.compound, phrase.lemma])
-        self.references.describe(thing, Modifier(text, key, "scene", tuple(phrase.words)))
-        self.now.adjacent = False
-        self.now.pending = None
-        return end
-
-    def _is_setting(self, phrase: Phrase) -> bool:
-        """Whether the phrase names a scene that can be the background."""
-        named = is_in("backdrops", phrase.lemma) or (
-            phrase.lemma == "sky" and "night" in phrase.compound
-        )
-        free = self.scene.backdrop is None and not phrase.owner and not phrase.owner_pronoun
-        plain = phrase.count is None and phrase.determiner in ("indef", "def", "")
-        return named and free and plain and not phrase.proper
-
-    def _is_scenery(self, phrase: Phrase) -> bool:
-        """Whether the phrase names the background again: "the beach"."""
-        if self.scene.backdrop is None or phrase.count or phrase.owner or phrase.owner_pronoun:
-            return False
-        key = " ".join([*phrase.compound, phrase.lemma])
-        traits = self.scene.things[self.scene.backdrop].traits
-        return any(t.kind == "scene" and t.key in (key, phrase.lemma) for t in traits)
-
-    def _background(self, phrase: Phrase, spans: list[Span]) -> Thing:
-        thing = self.scene.background(spans)
-        for modifier in phrase.modifiers:
-            self.references.describe(thing, modifier)
-        for noun in phrase.compound:
-            words = tuple(w for w in phrase.words if w.lower == noun)
-            kind = "colour" if is_in("colours", noun) else "scene"
-            self.references.describe(thing, Modifier(noun, singular(noun), kind, words))
-        return thing
-
     def _owners(self, phrase: Phrase, spans: list[Span]) -> list[Thing]:
         """Who a possessive phrase gives its noun to."""
         if phrase.owner_pronoun == "whose":
@@ -401,7 +376,9 @@ class NounReader:
         self, outer: Phrase, inner: Phrase, end: int, spans: list[Span]
     ) -> tuple[list[Thing], int]:
         count = COLLECTIVE_COUNTS.get(outer.lemma)
-        if inner.count is None and count is not None and not inner.quantifier:
+        if outer.lemma == "pair" and is_in("plural_only", inner.head):
+            inner.count = outer.count
+        elif inner.count is None and count is not None and not inner.quantifier:
             inner.count = count * (outer.count or 1)
         elif inner.count is None and outer.lemma not in ("piece", "slice", "kind", "type", "sort"):
             group = f"{outer.head} of"
@@ -419,7 +396,7 @@ class NounReader:
 
     def _pronoun(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
         self.references.current = self.now.subject
-        things = self.references.pronoun(phrase.pronoun)
+        things = self.references.pronoun(phrase.pronoun, phrase.count)
         starts = self.now.pending is None and not self.now.joined
         follows = end < len(self.words) and self.words[end].tag in ("BE", "VERB", "MODAL", "HAVE")
         if not things:

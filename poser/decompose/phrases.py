@@ -110,7 +110,7 @@ _DETERMINERS = {
 }  # fmt: skip
 _SIDES = word_set("left right front rear upper lower inner outer hind top bottom")
 _IDLE = word_set("other same such own only certain main next")
-_VIVID = word_set("bright vivid vibrant rich")
+_VIVID = word_set("bright vivid vibrant rich plain solid")
 _LONE = frozenset(("single",))
 _DIRECTIONS = word_set(
     """
@@ -210,7 +210,7 @@ def read_phrase(tagged: Sequence[Word], index: int) -> tuple[Phrase, int] | None
         elif phrase.count == 1 and phrase.modifiers and tagged[start].tag in ("NUM", "PRON"):
             phrase.pronoun = "one"
         elif phrase.count is not None and taken and taken[-1].tag == "NUM":
-            phrase.pronoun = "number"
+            phrase.pronoun = "all" if tagged[start].lower == "all" else "number"
         if not phrase.pronoun:
             return None
     phrase.words = list(tagged[start:index])
@@ -308,9 +308,10 @@ def _modifiers_and_nouns(tagged: Sequence[Word], index: int, phrase: Phrase) -> 
     if phrase.count is None and any(m.key in _LONE for m in phrase.modifiers):
         phrase.count = 1
         phrase.modifiers = [m for m in phrase.modifiers if m.key not in _LONE]
-    if not phrase.compound and not phrase.proper:
-        whole = [m for m in phrase.modifiers if (m.key, phrase.lemma) in fixed_names()]
-        phrase.compound = [m.key for m in whole]
+    if not phrase.proper:
+        named = phrase.compound[0] if phrase.compound else phrase.lemma
+        whole = [m for m in phrase.modifiers if (m.key, named) in fixed_names()]
+        phrase.compound = [*(m.key for m in whole), *phrase.compound]
         phrase.modifiers = [m for m in phrase.modifiers if m not in whole]
     idle = [m for m in phrase.modifiers if m.key in _IDLE]
     if any(m.key == "other" for m in idle):
@@ -367,7 +368,7 @@ def _ordinary(noun: str) -> bool:
     one = singular(noun)
     lists = (
         "persons", "animals", "parts", "clothing", "vehicles", "settings", "mass_nouns", "media",
-        "collectives", "containers", "materials", "colours",
+        "collectives", "containers", "materials", "colours", "places_in_picture",
     )  # fmt: skip
     return any(one in words(name) for name in lists)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from poser.decompose.attach import AttachReader
 from poser.decompose.english import with_article
 from poser.decompose.lexicon import is_in, word_set
+from poser.decompose.morphology import verb_base
 from poser.decompose.phrases import Modifier, Phrase, read_modifiers, read_phrase
 from poser.decompose.prepositions import SPATIAL
-from poser.decompose.reading import Front, Link, spans_over
-from poser.decompose.scene import Look, Relation, Span, Thing
+from poser.decompose.reading import POSTURES, Front, Link, spans_over
+from poser.decompose.scene import Relation, Span, Thing
+from poser.decompose.style_phrases import StylePhraseReader
 
 _PICTURE = word_set("image picture photo photograph frame scene composition canvas")
-_SCENE_PREPOSITIONS = frozenset(("in", "on", "at", "against", "across", "through", "below"))
+_SCENE_PREPOSITIONS = frozenset(
+    ("in", "on", "at", "against", "across", "through", "below", "in front of")
+)
 _GROUNDS = frozenset(("on", "in", "at", "on top of"))
 _OF_PICTURE = {
     "in the background of": ("in", "the background"),
@@ -33,7 +36,7 @@ _TIMES = word_set("night dusk dawn noon midnight twilight nighttime daytime midd
 _MADE_OF = frozenset(("made of",))
 
 
-class PlaceReader(AttachReader):
+class PlaceReader(StylePhraseReader):
     """The part of reading a clause that takes prepositions and what follows them."""
 
     def _place(self, index: int) -> int:
@@ -60,6 +63,8 @@ class PlaceReader(AttachReader):
         if word.lower == "like" and self._likened(phrase, index, end):
             return end
         timed = phrase.lemma in _TIMES and not phrase.owner and not phrase.owner_pronoun
+        setting = self.scene.backdrop is not None and phrase.lemma in ("sunset", "sunrise")
+        timed = timed or (setting and word.lower == "at" and not phrase.modifiers)
         if timed and word.lower in ("at", "in", "during", "by"):
             self._add_look(f"at {phrase.lemma}", index, end)
             return end
@@ -93,7 +98,7 @@ class PlaceReader(AttachReader):
         now = self.now
         modifiers, end = read_modifiers(self.words, index + 1, len(self.words))
         if not modifiers:
-            return index + 1
+            return self._unsaid(index)
         target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
         extra = spans_over(self.words[index:end])
         if now.pending is not None:
@@ -102,6 +107,30 @@ class PlaceReader(AttachReader):
         if target:
             self._traits(target, modifiers, extra)
         return end
+
+    def _unsaid(self, index: int) -> int:
+        """A place whose thing goes without saying: "underneath is a dog", "a dog underneath"."""
+        now = self.now
+        word = self.words[index]
+        if word.lower not in ("above", "below", "next to", "behind", "in front of"):
+            return index + 1
+        opening = (word.start, word.end)
+        after = self.words[index + 1].tag if index + 1 < len(self.words) else "MARK"
+        if after in ("BE", "VERB", "EX") and self._is_front(index + 1):
+            self.references.current = now.subject
+            objects = [t.index for t in self.references.pronoun("it")]
+            now.fronts = [Front(word.lower, objects, "", [opening])]
+            now.subject, now.last, now.link = [], objects, None
+            now.joined = now.comma = False
+        elif after in ("MARK", "CONJ") and (now.last or now.subject):
+            anchors, name, verbal = self._anchored(word.lower)
+            if verbal is not None:
+                self._settle(name)
+            if now.pending is None and name == word.lower:
+                things = self._meant("it", anchors)
+                link = Link("prep", name, anchors, [opening], None)
+                self.gather.relate(link, [t.index for t in things[:1]], [])
+        return index + 1
 
     def _text_follows(self, index: int, end: int, opening: Span) -> int:
         now = self.now
@@ -170,6 +199,7 @@ class PlaceReader(AttachReader):
             now.pending = None
         if anchors:
             self.gather.place(anchors, name, region, spans)
+            now.placed = [*now.placed, *anchors]
         return end
 
     def _is_front(self, end: int) -> bool:
@@ -191,6 +221,8 @@ class PlaceReader(AttachReader):
             first = rest[1]
         if first.tag in ("DET", "NUM", "EX"):
             return True
+        if first.tag == "VERB" and len(rest) > 1 and verb_base(first.lower) in POSTURES:
+            return rest[1].tag in ("DET", "NUM", "POSS")
         return first.tag == "PRON" and first.lower in ("we", "i", "you")
 
     # -- attributes --------------------------------------------------------------------------
@@ -252,40 +284,6 @@ class PlaceReader(AttachReader):
         now.pending = Link("have", "with", anchors[-1:], [(opening.start, opening.end)], None)
         return self._absent(phrase, end, spans_over(self.words[index + 1 : end]))
 
-    # -- style -------------------------------------------------------------------------------
-
-    def _style(self, index: int) -> int:
-        """Takes "in the style of ..." and "by ARTIST"; 0 where it is neither."""
-        words = self.words
-        name = words[index].lower
-        limit = len(words)
-        stop = index + 1
-        while stop < limit and words[stop].tag not in ("MARK", "QUOTE", "SUB", "REL"):
-            stop += 1
-        lowers = [w.lower for w in words[index + 1 : min(stop, index + 5)]]
-        if name in ("in", "with") and ("style" in lowers or "styles" in lowers):
-            text = " ".join(w.text for w in words[index:stop])
-            for at, word in enumerate(words[index + 1 : stop], index + 1):
-                if word.lower in ("style", "styles") and not (
-                    at + 1 < limit and words[at + 1].lower == "of"
-                ):
-                    stop = at + 1
-                    text = " ".join(w.text for w in words[index:stop])
-                    break
-            self._add_look(text, index, stop)
-            return stop
-        if name == "by" and index + 1 < limit:
-            follows = words[index + 1]
-            art = self.scene.looks and self.now.pending is None
-            named = follows.text[:1].isupper() and follows.tag == "NOUN"
-            if (named and self.now.pending is None) or (art and follows.tag == "NOUN"):
-                self._add_look(" ".join(w.text for w in words[index:stop]), index, stop)
-                return stop
-        return 0
-
-    def _add_look(self, text: str, start: int, stop: int) -> None:
-        self.scene.looks.append(Look(text, "style", spans_over(self.words[start:stop])))
-
     # -- relations ---------------------------------------------------------------------------
 
     def _relation(self, phrase: Phrase, index: int, end: int, opening: Span) -> int:
@@ -311,12 +309,14 @@ class PlaceReader(AttachReader):
         spans = [opening]
         if now.pending is not None:
             if verbal is not None:
-                self._settle()
+                self._settle(name)
             else:
                 spans = [*now.pending.spans, opening]
                 now.pending = None
         elif now.link is not None and now.adjacent:
             anchors = self._chained(name, phrase, anchors)
+        elif now.joined and now.link is not None and now.link.kind == "prep" and name in SPATIAL:
+            anchors = list(now.link.subjects) or anchors
         idle = relation in _IDLE_PREPOSITIONS
         link = Link("prep", relation, [] if idle else anchors, spans, None)
         if phrase.pronoun:
@@ -380,6 +380,9 @@ class PlaceReader(AttachReader):
 
     def _stands_alone(self, things: list[int], end: int) -> bool:
         """Whether "with a tree" only adds a tree: after a comma, or with a place of its own."""
+        after = [w.tag for w in self.words[end + 1 : end + 2]]
+        if end < len(self.words) and self.words[end].lower in SPATIAL and after == ["PRON"]:
+            return True
         heads = [self.scene.things[i].head for i in things]
         if any(is_in("parts", h) or is_in("clothing", h) for h in heads):
             return False
@@ -456,10 +459,13 @@ class PlaceReader(AttachReader):
         now = self.now
         spans = spans_over(self.words[index + 1 : end])
         self._settle()
+        self.references.current = now.applied[-1].objects if now.applied else now.subject
         if now.joined or now.comma:
             now.subject, now.last, now.link = [], [], None
         if phrase.pronoun:
             objects = [t.index for t in self.references.pronoun(phrase.pronoun)]
+            if not objects and self.scene.backdrop is not None:
+                objects = [self.scene.backdrop]
             carried = [opening, *spans]
         else:
             if self._scenic(phrase, name, []):
@@ -469,8 +475,10 @@ class PlaceReader(AttachReader):
             found, end = self._resolve(phrase, end, spans)
             objects = [t.index for t in found]
             carried = [opening]
-            if self._is_backdrop(objects):
-                return end
+        if self._is_backdrop(objects):
+            self.scene.things[objects[0]].spans.extend(carried)
+            now.joined = now.comma = False
+            return end
         now.fronts = [Front(name, objects, "", carried)]
         now.joined = now.comma = False
         now.last = objects

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from poser.decompose.lexicon import is_in
+from poser.decompose.lexicon import compounds, is_in, word_set
 from poser.decompose.morphology import gerund, singular
 from poser.decompose.phrases import Modifier, Phrase, Verbal
 from poser.decompose.reference import References
 from poser.decompose.scene import Absence, Lettering, Relation, Scene, Span, Thing, Trait
 from poser.decompose.tagging import Word
 
+_MERELY = word_set("stand lie lay sit rest")
 _MOST_PAIRS = 12
+POSTURES = word_set(
+    """
+    sit stand lie lay rest hang float fly hover perch lean sleep swim walk run grow rise appear
+    wait
+    """
+)
+"""Verbs after which their subject may come: "below it lies a book"."""
 
 
 @dataclass(slots=True)
@@ -64,6 +72,7 @@ class Reading:
     adjacent: bool = False
     framed: bool = False
     medium: bool = False
+    placed: list[int] = field(default_factory=list)
     partial: list[int] = field(default_factory=list)
     absence: Absence | None = None
     lettering: Lettering | None = None
@@ -85,6 +94,13 @@ def verb_name(verbal: Verbal, preposition: str = "") -> str:
         said = next((w.lower for w in verbal.words if w.tag == "GER"), "")
         form = said or gerund(verbal.base)
     return " ".join(part for part in (form, verbal.particle, preposition) if part)
+
+
+def animate(thing: Thing) -> bool:
+    """Whether the thing is a person or an animal, as far as the lists tell."""
+    made = bool(thing.compound) and (thing.compound[-1], thing.head) in compounds()
+    listed = is_in("persons", thing.head) or is_in("animals", thing.head)
+    return thing.proper or (listed and not made)
 
 
 class Gatherer:
@@ -168,6 +184,31 @@ class Gatherer:
                 known[0].spans.extend(spans)
             else:
                 thing.traits.append(Trait(text, text, kind, list(spans), negated))
+
+    def act(
+        self,
+        subjects: Sequence[int],
+        verbal: Verbal,
+        spans: list[Span],
+        *,
+        placed: bool = False,
+        negated: bool = False,
+    ) -> None:
+        """Gives what the verb says to every subject; a vase that "stands" left of it is just there.
+
+        Args:
+            subjects: Who does it.
+            verbal: The verb.
+            spans: Where the prompt says it.
+            placed: Whether the verb only serves to say where the subjects are.
+            negated: Whether it is denied.
+        """
+        plain = placed and verbal.base in _MERELY and not verbal.particle
+        idle = [i for i in subjects if plain and not animate(self.scene.things[i])]
+        for thing in self.things(idle):
+            thing.spans.extend(spans)
+        acting = [i for i in subjects if i not in idle]
+        self.state(acting, verb_name(verbal), "action", spans, negated=negated)
 
     def absent(self, phrase: Phrase, spans: list[Span], owner: int | None) -> Absence:
         """Notes that what the phrase names must not be there."""

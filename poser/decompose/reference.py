@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from poser.decompose.lexicon import is_in, word_set
+from poser.decompose.lexicon import compounds, is_in, word_set
+from poser.decompose.morphology import is_uncounted
 from poser.decompose.phrases import Modifier, Phrase
 from poser.decompose.scene import Scene, Span, Thing, Trait
 
+_NEVER_SHORT = word_set("hot sea guinea jelly star")
 _LOOK_BACK = 12
 _KINDS: dict[str, str] = {
     "person": "persons", "figure": "persons", "man": "persons", "character": "persons",
@@ -80,8 +82,8 @@ class References:
         thing.traits.append(trait)
         return trait
 
-    def pronoun(self, word: str) -> list[Thing]:
-        """The things that a pronoun stands for; none where nothing fits."""
+    def pronoun(self, word: str, count: int | None = None) -> list[Thing]:
+        """The things that a pronoun stands for, "all three"; none where nothing fits."""
         if word in ("it", "its", "itself", "this", "that", "another", "number"):
             return self._singular()
         if word in ("he", "him", "his", "she", "her", "himself", "herself", "hers"):
@@ -97,9 +99,11 @@ class References:
             "each",
             "theirs",
         ):
+            if count is not None and count > 2:
+                return self._several(count, exactly=True)
             return self._several(2 if word in ("each", "all") else 0)
         if word == "both":
-            return self._several(2)
+            return self._several(2, exactly=True)
         if word in ("one", "ones", "other", "others"):
             return self._several(1)
         return []
@@ -146,21 +150,23 @@ class References:
                 return [thing]
         return []
 
-    def _several(self, wanted: int) -> list[Thing]:
+    def _several(self, wanted: int, *, exactly: bool = False) -> list[Thing]:
         topic = self._things(self.current or self.topic)
-        if wanted != 1 and len(topic) > 1:
+        if wanted != 1 and len(topic) > 1 and not (exactly and len(topic) < wanted):
             return topic
-        if len(topic) == 1 and topic[0].many:
+        if len(topic) == 1 and topic[0].many and not (exactly and _not(wanted, topic[0])):
             return topic
         for thing in self._latest():
+            if exactly and _not(wanted, thing):
+                continue
             if thing.many and (thing.owner is None or wanted == 1):
                 return [thing]
-        if wanted == 2:
+        if wanted >= 2:
             seen: list[Thing] = []
             for thing in self._latest():
                 if thing not in seen and thing.owner is None:
                     seen.append(thing)
-                if len(seen) == 2:
+                if len(seen) == wanted:
                     return seen[::-1]
         for thing in self._latest():
             if _is_person(thing):
@@ -225,8 +231,8 @@ class References:
 
     def _new(self, phrase: Phrase) -> Thing:
         thing = self.scene.add(phrase.lemma, spans=[], compound=tuple(phrase.compound))
-        massive = is_in("mass_nouns", phrase.lemma) and phrase.count is None
-        thing.many = phrase.plural and not massive
+        thing.invariant = is_uncounted(thing.name) and phrase.head == phrase.lemma
+        thing.many = phrase.plural and not (thing.invariant and phrase.count is None)
         thing.count = phrase.count
         thing.quantifier = phrase.quantifier
         thing.proper = phrase.proper
@@ -250,6 +256,11 @@ def _is_person(thing: Thing) -> bool:
     return is_in("persons", thing.head)
 
 
+def _not(wanted: int, thing: Thing) -> bool:
+    """Whether the thing cannot be so many by itself: three cats for "both", or scissors."""
+    return thing.count not in (None, wanted) or is_in("plural_only", thing.head)
+
+
 def _colours(traits: list[Trait]) -> set[str]:
     return {t.key for t in traits if t.kind == "colour" and not t.negated}
 
@@ -262,6 +273,8 @@ def _fits(thing: Thing, phrase: Phrase) -> bool:
         return phrase.plural == thing.many and phrase.determiner in ("def", "poss")
     if phrase.compound and not thing.compound and phrase.determiner not in ("def", "poss"):
         return False
+    if _other_kind(thing, phrase):
+        return False
     if phrase.count is not None and thing.count is not None and phrase.count != thing.count:
         return False
     if phrase.count is not None and (phrase.count > 1) != thing.many:
@@ -272,6 +285,15 @@ def _fits(thing: Thing, phrase: Phrase) -> bool:
         return False
     opposed = {m.key for m in phrase.modifiers} & {"second", "different"}
     return not opposed and not phrase.different
+
+
+def _other_kind(thing: Thing, phrase: Phrase) -> bool:
+    """Whether one is the animal and the other only called so: a dog and a hot dog."""
+    if bool(thing.compound) == bool(phrase.compound) or not is_in("animals", thing.head):
+        return False
+    first = [*thing.compound, *phrase.compound][-1]
+    named = (first, thing.head) in compounds()
+    return named and (bool(phrase.compound) or first in _NEVER_SHORT)
 
 
 def _shares(thing: Thing, phrase: Phrase) -> bool:

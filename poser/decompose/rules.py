@@ -59,7 +59,7 @@ class RuleDecomposer:
                 edits.read(piece)
             else:
                 carry = list(piece.opening)
-                for stretch in take_looks(piece.tokens, scene):
+                for stretch in take_looks(piece.tokens, scene, piece.opening):
                     clauses.read(tag(stretch), carry=carry)
                     carry = []
         if scene.editing:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from poser.decompose.lexicon import is_in
-from poser.decompose.morphology import article, plural
+from poser.decompose.morphology import article, is_uncounted, plural
+from poser.decompose.styles import style_name, styled
 
 Span = tuple[int, int]
 
@@ -72,6 +72,7 @@ class Thing:
     role: Literal["thing", "backdrop", "given", "gone"] = "thing"
     has_article: bool = False
     definite: bool = False
+    invariant: bool = False
 
     @property
     def name(self) -> str:
@@ -81,7 +82,8 @@ class Thing:
     @property
     def noun(self) -> str:
         """The name in the number it has."""
-        return plural(self.name) if self.many and not self.proper else self.name
+        inflected = self.many and not self.proper and not self.invariant
+        return plural(self.name) if inflected else self.name
 
     def having(self, kind: str) -> list[Trait]:
         """The traits of that kind that hold."""
@@ -94,7 +96,7 @@ class Thing:
             return noun
         if self.many:
             return noun
-        if is_in("mass_nouns", self.head) and not self.has_article:
+        if is_uncounted(self.name) and not self.has_article:
             return noun
         return f"{article(noun)} {noun}"
 
@@ -156,12 +158,15 @@ class Lettering:
     place: tuple[str, int | None, str] | None = None
 
 
+LookKind = Literal["medium", "style", "quality"]
+
+
 @dataclass(slots=True)
 class Look:
     """A medium or style of the whole picture."""
 
     text: str
-    kind: Literal["medium", "style", "quality"]
+    kind: LookKind
     spans: list[Span]
 
 
@@ -205,6 +210,7 @@ class Scene:
     recounts: list[Recount] = field(default_factory=list)
     loose: list[Loose] = field(default_factory=list)
     backdrop: int | None = None
+    _looks: dict[str, Look] = field(default_factory=dict)
     _relations: dict[tuple[int, int | None, str, str, bool], Relation] = field(default_factory=dict)
     settings: list[int] = field(default_factory=list)
 
@@ -226,6 +232,17 @@ class Scene:
             return
         self._relations[key] = relation
         self.relations.append(relation)
+
+    def look(self, text: str, kind: LookKind, spans: list[Span]) -> None:
+        """Adds a style, or, where the scene has it already, what the prompt says of it."""
+        text = styled(text)
+        known = self._looks.get(style_name(text).lower())
+        if known is not None:
+            known.spans.extend(spans)
+            return
+        look = Look(text, kind, spans)
+        self._looks[style_name(text).lower()] = look
+        self.looks.append(look)
 
     def background(self, spans: list[Span]) -> Thing:
         """The background, as a thing that traits can hang on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from poser.decompose.lexicon import is_in, word_set
@@ -126,10 +127,21 @@ def _order_at(
         if index == 0 or all(t.lower in _LEADS for t in sentence[:index]):
             return 1, "add", "create"
         return (1, "add", "edit") if token.lower in ("draw", "paint") else None
+    if token.lower == "make" and _makes_picture(sentence[index + 1 : index + 8]):
+        return 1, "add", "create"
     order = EDIT_VERBS.get(token.lower, "")
     if not order or not _opens(follows, bare=token.lower in _OPEN):
         return None
     return 1, order, "edit"
+
+
+def _makes_picture(follows: list[Token]) -> bool:
+    """Whether "make" asks for a picture: "make a comic picture of ..."."""
+    opens = bool(follows) and follows[0].lower in ("a", "an")
+    return opens and any(
+        is_in("media", first.lower) and second.lower in ("of", "with", "showing", "where", "in")
+        for first, second in pairwise(follows)
+    )
 
 
 def _denied(sentence: list[Token], index: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from poser.decompose.compounds import compound_places
 from poser.decompose.lexicon import (
     COLLECTIVE_COUNTS,
     QUANTIFIERS,
@@ -96,6 +97,8 @@ _INTRANSITIVE = word_set(
     """
 )
 _NOUNS_TOO = word_set("light remote square spiral oval classic original mobile solid liquid")
+_PLACING = word_set("stand lie sit hang be there")
+_AFTER_THERE = word_set("is are was were 's 're should must shall will can appears appear")
 _SIDES = word_set("left right top bottom middle front back center centre")
 _PAST_NOUNS = word_set("saw ground felt left set cut hit put read lay lit bound led found")
 
@@ -151,6 +154,7 @@ class _Tagger:
         self.groups = groups
         self.words: list[Word] = []
         self.verb_seen = False
+        self.named = compound_places([" ".join(t.lower for t in g) for g in groups])
 
     def run(self) -> list[Word]:
         for index, group in enumerate(self.groups):
@@ -202,6 +206,11 @@ class _Tagger:
             return False
         return self._next_static(index + 1) in ("DET", "POSS", "PREP", "PRON")
 
+    def _stands_next(self, index: int) -> bool:
+        """Whether a verb of place comes next: "to its right stands ..."."""
+        token = self._next(index)
+        return token is not None and verb_base(token.lower) in _PLACING
+
     def _participle_next(self, lower: str, index: int) -> bool:
         """Whether a participle with words of its own comes next: "light streaming in"."""
         formed = lower.endswith("ing") or is_past_form(lower)
@@ -231,6 +240,8 @@ class _Tagger:
         )
 
     def _context(self, index: int, token: Token) -> str:
+        if index in self.named:
+            return "NOUN"
         lower = token.lower
         known = _static(token)
         before = self._previous()
@@ -243,18 +254,7 @@ class _Tagger:
         if lower == "there":
             after_token = self._next(index)
             follows = after_token.lower if after_token else ""
-            opens = follows in (
-                "is",
-                "are",
-                "was",
-                "were",
-                "'s",
-                "should",
-                "must",
-                "'re",
-                "appears",
-            )
-            return "EX" if opens or before == "BE" else "ADV"
+            return "EX" if follows in _AFTER_THERE or before == "BE" else "ADV"
         if lower == "her":
             return "POSS" if self._nounish_next(index) else "PRON"
         if lower == "to":
@@ -262,6 +262,8 @@ class _Tagger:
             if follow and follow.lower == verb_base(follow.lower) and is_in("verbs", follow.lower):
                 return "TO"
             return "PREP"
+        if lower == "neither" and (before == "BE" or self._next_static(index) == "DET"):
+            return "NEG"
         if lower in ("other", "what") and self._nounish_next(index):
             return "ADJ"
         if lower == "one" and not self._nounish_next(index):
@@ -329,7 +331,9 @@ class _Tagger:
             return "ADV" if before != "NOUN" or not is_in("adjectives", lower) else "ADJ"
         if lower in _NOUNS_TOO and before == "NOUN" and not nounish:
             return "NOUN"
-        if lower in _SIDES and before == "DET" and not nounish:
+        if lower in _SIDES and before in ("DET", "POSS", "GEN") and not nounish:
+            return "NOUN"
+        if lower in ("left", "right") and before in ("POSS", "GEN") and self._stands_next(index):
             return "NOUN"
         verb = self._verb(index, lower, before, nounish)
         if verb:
@@ -418,12 +422,22 @@ class _Tagger:
             return "VERB"
         if before == "PRON" and self.words[-1].lower not in ("it", "him", "them", "us", "me"):
             return "VERB"
-        if before == "PRON" and (after in ("DET", "POSS", "PREP", "PRON") or base != lower):
+        opened = after in ("DET", "POSS", "PREP", "PRON", "NUM")
+        if before == "PRON" and (opened or base != lower):
             return "VERB"
         if before == "REL":
             return "VERB"
         opens = after in ("DET", "POSS", "PREP", "PRON", "NUM", "QUOTE")
         return self._finite(lower, base, before, opens, nounish, pure)
+
+    def _several(self) -> bool:
+        """Whether the noun before is singular after a number, so that its head is to come."""
+        for word in self.words[:-7:-1]:
+            if word.tag == "NUM":
+                return (number_value(word.lower) or 0) > 1
+            if word.tag not in ("NOUN", "ADJ"):
+                return False
+        return False
 
     def _finite(
         self, lower: str, base: str, before: str, opens: bool, nounish: bool, pure: bool
@@ -437,6 +451,8 @@ class _Tagger:
             return "VERB" if before == "QUOTE" and opens else ""
         if before == "NOUN":
             many = is_plural(self.words[-1].lower)
+            if third and not many and self._several():
+                return ""
             if third:
                 if pure:
                     return "VERB" if not many or opens else ""

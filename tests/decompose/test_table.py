@@ -45,7 +45,10 @@ TUPLES: list[tuple[str, list[str]]] = [
     ("A man is holding a knife.", ["relation man knife holding"]),
     ("a woman riding a horse", ["relation woman horse riding"]),
     ("a dock surrounded by trees", ["relation dock tree surrounded by"]),
-    ("an airplane flying over a city", ["relation airplane city flying above"]),
+    (
+        "an airplane flying over a city",
+        ["relation airplane city above", "attribute airplane flying"],
+    ),
     (
         "A woman in a white shirt is standing on a red court.",
         ["relation woman court on", "attribute woman standing", "attribute shirt white"],
@@ -79,7 +82,7 @@ TUPLES: list[tuple[str, list[str]]] = [
     ("a ball. The background is dark green.", ["attribute background dark green"]),
     ("a boat under a night sky", ["entity night sky"]),
     ("an oil painting of a fox", ["global oil painting", "entity fox"]),
-    ("a fox in the style of van Gogh", ["global in the style of van Gogh"]),
+    ("a fox in the style of van Gogh", ["global van Gogh"]),
     ("a fox, highly detailed, 4k", ["global highly detailed", "global 4k"]),
     ('a sign that says "OPEN"', ["entity sign", "text OPEN"]),
     ("a shop with the words ‘Fresh Bread’ on it", ["entity shop", "text Fresh Bread"]),
@@ -99,7 +102,7 @@ TUPLES: list[tuple[str, list[str]]] = [
     ("replace the cat with a dog", ["entity dog", "not absence cat"]),
     ("change the background to a forest", ["entity forest"]),
     ("move the cup to the left of the plate", ["relation cup plate left of"]),
-    ("make it an oil painting", ["global an oil painting"]),
+    ("make it an oil painting", ["global oil painting"]),
     ("change the number of apples to four", ["count apple 4"]),
     ('change the text to "CLOSED"', ["text CLOSED"]),
 ]

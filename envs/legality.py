@@ -13,8 +13,8 @@ SETTLED = ("satisfied", "unjudged", "given_up")
 """Statuses that free the commands depending on them."""
 
 
-FINISHING = ("text", "finish")
-"""Ops that belong on the finished picture: whatever is changed after them may spoil them."""
+FINISHING = ("finish", "text")
+"""Ops that come last, in this order: whatever is changed underneath them may spoil them."""
 
 
 def legal_actions(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Action, ...]:
@@ -26,6 +26,8 @@ def legal_actions(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Act
       beyond every expert that could still be called.
     * An expert over the remaining budget, marked down, or not serving the command's op (or its
       words, where its vocabulary is closed) is illegal.
+    * To finish is legal only on a whole picture (no mask) that no text was set on and that is no
+      larger than the finisher takes: it would be made smaller first.
     * Revert is legal while the current picture is not the champion; Stop always is.
 
     An ended episode has no legal action.
@@ -58,7 +60,7 @@ def legal_calls(
             continue
         elif _edits_at_once(spec, state):
             calls.append(Call(command=ALL, expert=spec.id))
-        calls += [Call(command=c.id, expert=spec.id) for c in pending if serves(spec, c)]
+        calls += [Call(command=c.id, expert=spec.id) for c in pending if _takes(state, spec, c)]
     return tuple(calls)
 
 
@@ -83,7 +85,7 @@ def within_reach(state: State, command: Command, registry: Mapping[str, ExpertSp
         (spec.needs_picture or state.current is None)
         and _available(state, spec)
         and affordable(state, spec)
-        and serves(spec, command)
+        and _takes(state, spec, command)
         for spec in registry.values()
     )
 
@@ -102,6 +104,8 @@ def serves(spec: ExpertSpec, command: Command) -> bool:
     """
     if spec.capability(command.op) <= 0.0:
         return False
+    if command.op == "finish" and spec.task != "image_to_image":
+        return False
     return not unknown_subjects(spec, command)
 
 
@@ -117,9 +121,25 @@ def _available(state: State, spec: ExpertSpec) -> bool:
     return spec.id not in state.down and (spec.task != "inpainting" or state.mask is not None)
 
 
+def _takes(state: State, spec: ExpertSpec, command: Command) -> bool:
+    """Whether an expert takes a command on the current picture."""
+    if not serves(spec, command):
+        return False
+    if command.op != "finish":
+        return True
+    if state.mask is not None:
+        return False  # what lies outside the mask is kept as it was, its size too
+    if state.current is None:
+        return True
+    if any(state.plan.command(c).op == "text" for c in state.current.carried_out):
+        return False
+    picture = state.current.image
+    return max(picture.width, picture.height) <= spec.limits.max_side
+
+
 def _edits_at_once(spec: ExpertSpec, state: State) -> bool:
     """An editor may be given the whole plan if its vocabulary is open and it serves every op."""
-    return spec.vocabulary is None and all(serves(spec, c) for c in state.plan.commands)
+    return spec.vocabulary is None and all(serves(spec, c) for c in state.plan.asked)
 
 
 def _off_champion(state: State) -> bool:

@@ -55,9 +55,10 @@ def prompt_for(plan: Plan, command: Command | None, spec: ExpertSpec) -> str:
 
     An editor is told the instruction, a text_to_image expert the caption. For the whole plan, an
     expert that reads prompts of any length gets the prompt itself; one with ``prompt_words`` or a
-    closed vocabulary gets the captions of the commands that fit.
+    closed vocabulary gets the captions of the commands that fit. So does a finisher, which is to
+    know what it sees.
     """
-    if command is not None:
+    if command is not None and command.asked:
         if spec.needs_picture:
             return _readable(command.instruction, spec)
         return _readable(command.caption or command.instruction, spec)

@@ -44,5 +44,9 @@ class Rules(Value):
 
 
 def default_max_steps(plan: Plan) -> int:
-    """Steps for a plan: the paper's 6, or three a command where there are more than two."""
-    return max(6, 3 * len(plan.commands))
+    """Steps for a plan: the paper's 6, or three a command where there are more than two.
+
+    A finish that was appended takes none of them away: it has two of its own, as the last change
+    may have to be taken back first.
+    """
+    return max(6, 3 * len(plan.asked)) + (2 if plan.finish else 0)

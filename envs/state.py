@@ -181,14 +181,23 @@ def all_settled(state: State, frame: Frame | None = None) -> bool:
     )
 
 
-def rank(state: State, frame: Frame) -> tuple[bool, float]:
+def answered(state: State, frame: Frame | None = None) -> bool:
+    """Whether every command that the prompt asks for is settled; a finish may be outstanding."""
+    frame = frame or state.current
+    if frame is None:
+        return False
+    status = statuses(state, frame)
+    return all(status[c.id] in ("satisfied", "unjudged") for c in state.plan.asked)
+
+
+def rank(state: State, frame: Frame) -> tuple[bool, bool, float]:
     """What the champion is chosen by, the higher the better.
 
-    First whether the picture settles every command, then Phi plus a small bonus for unjudged work.
+    First whether the picture settles every command that the prompt asks for, then whether it is
+    finished too, then Phi plus a small bonus for unjudged work.
     """
-    return all_settled(state, frame), frame.phi + state.rules.unjudged_bonus * len(
-        frame.carried_out
-    )
+    bonus = state.rules.unjudged_bonus * len(frame.carried_out)
+    return answered(state, frame), all_settled(state, frame), frame.phi + bonus
 
 
 def attempts(state: State, command: str) -> int:
@@ -202,6 +211,7 @@ __all__ = [
     "Frame",
     "State",
     "all_settled",
+    "answered",
     "attempts",
     "initial_state",
     "rank",

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from envs.legality import FINISHING, legal_actions, legal_calls
+from envs.legality import FINISHING, legal_actions, legal_calls, within_reach
 from envs.potential import potential
 from envs.rules import Rules
-from envs.state import Frame, State, all_settled, attempts, initial_state, rank, status, statuses
+from envs.state import (
+    Frame,
+    State,
+    all_settled,
+    answered,
+    attempts,
+    initial_state,
+    rank,
+    status,
+    statuses,
+)
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique
 from poser.core.errors import IllegalActionError
@@ -134,8 +144,8 @@ def _after_call(
 def _carried_out(state: State, action: Call, spec: ExpertSpec) -> tuple[str, ...]:
     """Unjudgeable commands carried out on the new picture.
 
-    An editor builds on those before it, but what belongs on the finished picture (text) does not
-    outlast a later change underneath it.
+    An editor builds on those before it, but what comes last (finish, text) does not outlast a
+    later change underneath it.
     """
     before = state.current.carried_out if state.current and spec.needs_picture else ()
     command = None if action.command == ALL else state.plan.command(action.command)
@@ -195,9 +205,15 @@ def begin(
 
 
 def end_of(state: State, registry: Mapping[str, ExpertSpec]) -> EndReason | None:
-    """Why an episode ends in this state; ``None`` where it goes on."""
-    if all_settled(state):
-        return "settled" if "unjudged" in statuses(state).values() else "satisfied"
+    """Why an episode ends in this state; ``None`` where it goes on.
+
+    A finish that was appended to the plan keeps an episode going while it can be had, and decides
+    nothing about how the episode ended.
+    """
+    if answered(state) and not _to_finish(state, registry):
+        status = statuses(state)
+        unjudged = any(status[c.id] == "unjudged" for c in state.plan.asked)
+        return "settled" if unjudged else "satisfied"
     if state.critic_failures >= state.rules.max_critic_failures:
         return "critic_down"
     if state.step >= state.rules.max_steps:
@@ -207,3 +223,13 @@ def end_of(state: State, registry: Mapping[str, ExpertSpec]) -> EndReason | None
             return "out_of_budget"
         return "nothing_legal"
     return None
+
+
+def _to_finish(state: State, registry: Mapping[str, ExpertSpec]) -> bool:
+    """Whether an appended finish is outstanding, and an expert for it within reach."""
+    finish = state.plan.finish
+    return (
+        finish is not None
+        and status(state, finish) == "pending"
+        and within_reach(state, finish, registry)
+    )

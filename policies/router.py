@@ -9,8 +9,9 @@
    its a-th retry goes to the a-th best, in turn.
 5. Nothing pending is callable: draw once more if something that can be drawn is still missing and
    few pictures were drawn yet. "Few" is 3 where they cost money, 8 where they are free.
-6. What is put on the finished picture (text) comes last, and in time before the steps run out;
-   after it nothing else is changed.
+6. What belongs on the finished picture comes last: to finish it, then text. It comes in time
+   before the steps run out, text before size where they do not suffice for both; after it nothing
+   else is changed. The first step is not kept for a finish that was appended to the plan.
 
 Training-free routers of this kind are strong baselines (see docs/architecture.md for sources).
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from envs.legality import FINISHING, callable_commands, legal_calls, serves
+from envs.legality import FINISHING, callable_commands, legal_calls, serves, within_reach
 from envs.state import State, attempts, rank, statuses
 from policies.base import Decision
 from poser.core.action import ALL, Action, Call, Revert, Stop
@@ -64,8 +65,7 @@ class CapabilityRouter:
         best = replace(state, current=state.champion)
         share = _share_missing(best, drawers)
         finishing = _finishing(best, registry)
-        hurry = state.step + len(finishing) + 1 >= state.rules.max_steps and bool(finishing)
-        closed = hurry or _finished(best)
+        closed = _steps_left(state) <= _reserved(best, registry) or _finished(best)
         free = state.rules.judgement_cost == 0.0 and all(s.cost.usd == 0.0 for s in drawers)
         more = bool(draws) and drawn < (self.free_draws if free else self.draws)
         if not closed and more and drawn and share > self.redraw_above:
@@ -94,9 +94,7 @@ class CapabilityRouter:
     ) -> Decision:
         def fitness(call: Call) -> float:
             spec = registry[call.expert]
-            served = [
-                spec.capability(c.op) if serves(spec, c) else 0.0 for c in state.plan.commands
-            ]
+            served = [spec.capability(c.op) if serves(spec, c) else 0.0 for c in state.plan.asked]
             return sum(served) / max(1, len(served)) - self.cost_weight * spec.cost.usd
 
         ordered = sorted(draws, key=lambda c: (-fitness(c), c.expert))
@@ -119,7 +117,8 @@ class CapabilityRouter:
         choice = ordered[attempt % len(ordered)]
         capability = registry[choice.expert].capability(command.op)
         again = f", attempt {attempt + 1} with a new seed" if attempt else ""
-        return Decision(choice, f"{command.id} is missing; {command.op} {capability:.2f}{again}")
+        why = f"{command.id} is missing" if command.asked else "nothing else is to be changed"
+        return Decision(choice, f"{why}; {command.op} {capability:.2f}{again}")
 
 
 def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:
@@ -144,13 +143,49 @@ def _worse_than_champion(state: State) -> bool:
 
 
 def _editing(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
-    """The commands that an expert here can be called for, but those of the finished picture."""
+    """The commands that an expert here can be called for, but those that come last."""
     return [c for c in _served(state, registry) if c.op not in FINISHING]
 
 
 def _finishing(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
-    """The commands of the finished picture that an expert here can be called for."""
-    return [c for c in _served(state, registry) if c.op in FINISHING]
+    """The commands that come last and that an expert here can be called for, in their order.
+
+    A finish is left out where the steps would no longer suffice for the texts after it, should the
+    critic have it taken back.
+    """
+    texts = [c for c in _outstanding(state, registry) if c.op == "text"]
+    in_time = not texts or _steps_left(state) >= len(texts) + 2
+    ordered = sorted(_served(state, registry), key=lambda c: c.op == "text")
+    return [c for c in ordered if c.op == "text" or (c.op == "finish" and in_time)]
+
+
+def _outstanding(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
+    """The commands that come last, can be had, and wait for nothing but one another."""
+    status = statuses(state)
+    free = {c.id for c in callable_commands(state, registry)}
+    last = {c.id for c in state.plan.commands if c.op in FINISHING}
+    return [
+        c
+        for c in state.plan.commands
+        if c.id in last
+        and status[c.id] == "pending"
+        and (c.id in free or all(d in last for d in c.depends_on))
+        and within_reach(state, c, registry)
+    ]
+
+
+def _reserved(state: State, registry: Mapping[str, ExpertSpec]) -> int:
+    """Steps kept for what comes last: one each, and one for each change that may be taken back.
+
+    None are kept where nothing comes last.
+    """
+    last = [c for c in _outstanding(state, registry) if c.asked or state.step]
+    texts = sum(c.op == "text" for c in last)
+    return len(last) + bool(last) + (0 < texts < len(last))
+
+
+def _steps_left(state: State) -> int:
+    return state.rules.max_steps - state.step
 
 
 def _served(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
-FIXED = ("prompt", "image", "mask", "registry", "policy", "seed", "critic", "cache")
+FIXED = ("prompt", "image", "mask", "registry", "policy", "seed", "critic", "cache", "finish")
 """What a run keeps for good; ``--budget`` and ``--max-steps`` may be changed on resuming."""
 
 
@@ -51,7 +51,8 @@ def compose(
             "--max-steps",
             min=1,
             max=10_000,
-            help="Most steps; by default 6, or three for each command if that is more.",
+            help="Most steps; by default 6, or three for each command if that is more, and two "
+            "to finish.",
             show_default=False,
         ),
     ] = None,
@@ -64,6 +65,13 @@ def compose(
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**31 - 1, help="Same seed, same picture.")
     ] = 0,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish/--no-finish",
+            help="Bring the picture to full size at the end, where an expert serves 'finish'.",
+        ),
+    ] = True,
     critic: CriticFolder = None,
     cache: Annotated[
         Path | None,
@@ -118,6 +126,7 @@ def compose(
             seed=seed,
             critic=critic,
             cache=cache,
+            finish=finish,
         )
         run = begin(brief)
     else:

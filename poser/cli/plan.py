@@ -22,11 +22,13 @@ def plan(
     from critic.vqa import POCKET, VqaCritic
     from experts.registry import load_registry
     from poser.compose.coverage import coverage_notes
+    from poser.compose.finishing import with_finish
     from poser.compose.inputs import read_prompt
     from poser.decompose import RuleDecomposer
 
     text = read_prompt(prompt)
-    made = RuleDecomposer().decompose(text, has_picture=edits)
+    specs = load_registry(registry_files(registry))
+    made = with_finish(RuleDecomposer().decompose(text, has_picture=edits), specs.values())
     made = made.setting_aside(VqaCritic(critic or POCKET).outside_scope(made.criteria))
     if as_json:
         typer.echo(made.model_dump_json(indent=2))
@@ -37,7 +39,7 @@ def plan(
 
     console = Console(width=None if _is_terminal() else 100)
     console.print(plan_tree(made))
-    for note in coverage_notes(made, load_registry(registry_files(registry))):
+    for note in coverage_notes(made, specs):
         console.print(f"! {note}", style="yellow", markup=False, highlight=False)
 
 

@@ -40,6 +40,7 @@ class Brief:
         seed: In [0, 2**31).
         critic: Folder of the critic; ``None`` for the pocket critic.
         cache: Folder of finished calls shared with other runs.
+        finish: Whether the picture is finished where an expert serves that.
     """
 
     prompt: str
@@ -53,6 +54,7 @@ class Brief:
     seed: int = 0
     critic: Path | None = None
     cache: Path | None = None
+    finish: bool = True
 
 
 def begin(brief: Brief) -> Run:
@@ -90,6 +92,7 @@ def begin(brief: Brief) -> Run:
         registry=tuple(str(f.absolute()) for f in brief.registry),
         critic=str(brief.critic.absolute()) if brief.critic else "",
         cache=str(shared or ""),
+        finish=brief.finish,
         experts=tuple(registry.values()),
         version=__version__,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from envs.legality import serves, unknown_subjects
+from envs.legality import FINISHING, serves, unknown_subjects
 from envs.state import State, statuses
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef
@@ -64,7 +64,8 @@ class Estimate:
     """What a run is likely to cost, in US dollars.
 
     Attributes:
-        least: Every pending command served at once by its cheapest expert.
+        least: Every pending command that the prompt asks for served at once by its cheapest
+            expert.
         most: Every step by the dearest expert, or the cap if that is lower.
     """
 
@@ -80,7 +81,8 @@ def estimate(state: State, registry: Mapping[str, ExpertSpec]) -> Estimate:
     editing = [s.cost.usd + judgement for s in specs if s.task != "text_to_image"]
     least = min(drawing, default=0.0)
     if state.given:
-        pending = sum(s == "pending" for s in statuses(state).values())
+        status = statuses(state)
+        pending = sum(status[c.id] == "pending" for c in state.plan.asked)
         least = pending * min(editing or drawing, default=0.0)
     most = (state.rules.max_steps - state.step) * max([*drawing, *editing], default=0.0)
     left = state.remaining_budget
@@ -88,7 +90,7 @@ def estimate(state: State, registry: Mapping[str, ExpertSpec]) -> Estimate:
 
 
 def _edits(plan: Plan, spec: ExpertSpec) -> bool:
-    return any(serves(spec, c) for c in plan.commands if c.op != "text")
+    return any(serves(spec, c) for c in plan.commands if c.op not in FINISHING)
 
 
 def _beyond(plan: Plan, registry: Mapping[str, ExpertSpec]) -> list[str]:

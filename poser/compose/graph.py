@@ -23,6 +23,7 @@ from envs.state import State
 from envs.transition import apply, begin, failed
 from policies.base import Decision
 from poser.compose.coverage import coverage_notes, estimate, judging_notes
+from poser.compose.finishing import with_finish
 from poser.compose.settings import Settings
 from poser.compose.view import Start
 from poser.core.action import Action, Call
@@ -86,6 +87,8 @@ class Nodes:
         settings = self.settings
         given = settings.image is not None
         plan = self.decomposer.decompose(settings.prompt, has_picture=given)
+        if settings.finish and settings.mask is None:
+            plan = with_finish(plan, self.registry.values())
         plan = plan.setting_aside(self.critic.outside_scope(plan.criteria))
         write_json(self.run.plan_path, plan.to_dict())
         rules = settings.rules.model_copy(

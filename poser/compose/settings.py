@@ -27,6 +27,7 @@ class Settings(Value):
         cache: Folder of finished calls shared with other runs; empty for none.
         image: Picture to start from.
         mask: Mask over it.
+        finish: Whether the picture is finished where an expert serves that; never under a mask.
         experts: The registry's entries as they were, for the record.
         version: Version of Image-POSER.
     """
@@ -41,5 +42,6 @@ class Settings(Value):
     cache: str = ""
     image: ImageRef | None = None
     mask: ImageRef | None = None
+    finish: bool = True
     experts: tuple[ExpertSpec, ...] = ()
     version: str = ""

@@ -96,6 +96,7 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
             "policy": settings.policy,
             "registry": list(settings.registry),
             "cache": settings.cache,
+            "finish": settings.finish,
         },
         start=settings.image,
         start_critique=start.critique if start else None,

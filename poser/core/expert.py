@@ -65,7 +65,7 @@ class ExpertSpec(Value):
             ``strength``, ``height``, ``width``, ...).
         load: Arguments of loading (``dtype``, ``device``, ``scheduler``, ``lora``).
         capabilities: How well it serves each op, in [0, 1]. Where the table is empty it is held
-            to serve any op; otherwise only those listed.
+            to serve any op but ``finish``; otherwise only those listed.
         vocabulary: The words it was trained on, where that is a small closed set; ``None`` for an
             open vocabulary.
         cost: What a call costs.
@@ -98,9 +98,13 @@ class ExpertSpec(Value):
         return self.task != "text_to_image"
 
     def capability(self, op: Op) -> float:
-        """How well it is said to serve an op: in [0, 1], 0.5 where nothing is said at all."""
+        """How well it is said to serve an op: in [0, 1], 0.5 where nothing is said at all.
+
+        To finish (to enlarge or refine a picture as it is) must be said of an expert: an editor
+        that takes any instruction cannot be told to.
+        """
         if not self.capabilities:
-            return 0.5
+            return 0.0 if op == "finish" else 0.5
         return self.capabilities.get(op, 0.0)
 
 

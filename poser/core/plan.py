@@ -88,16 +88,25 @@ class Command(Value):
     source: str = ""
     text: str | None = None
 
+    @property
+    def asked(self) -> bool:
+        """Whether the prompt asks for it.
+
+        A ``finish`` that is appended to a plan has neither words of the prompt nor criteria: it
+        says nothing about what the picture shows, and counts neither for nor against it.
+        """
+        return self.op != "finish" or bool(self.source or self.criteria)
+
     @cached_property
     def subjects(self) -> tuple[str, ...]:
         """The words, lower case, of what the command is about: its subject and its criteria.
 
-        Without either, all words of its instruction. A count is told as "three" but about "3":
-        digits that the instruction lacks are left out.
+        Without either, all words of its instruction, unless nobody asked for it. A count is told
+        as "three" but about "3": digits that the instruction lacks are left out.
         """
         told = words_of(self.instruction)
         about = [part for k in self.criteria for part in k.about]
-        words = words_of(" ".join([self.subject, *about])) or told
+        words = words_of(" ".join([self.subject, *about])) or (told if self.asked else [])
         return tuple(dict.fromkeys(w for w in words if not w.isdigit() or w in told))
 
 
@@ -139,6 +148,16 @@ class Plan(Value):
             if aside.criterion not in known:
                 raise PlanError(f"the plan sets aside an unknown criterion {aside.criterion!r}")
         return self
+
+    @cached_property
+    def asked(self) -> tuple[Command, ...]:
+        """The commands that the prompt asks for: all but a ``finish`` that was appended."""
+        return tuple(c for c in self.commands if c.asked)
+
+    @property
+    def finish(self) -> Command | None:
+        """The ``finish`` that was appended, if any."""
+        return next((c for c in self.commands if not c.asked), None)
 
     @cached_property
     def criteria(self) -> tuple[Criterion, ...]:

@@ -23,8 +23,8 @@ EndReason = Literal[
     "nothing_legal",
     "critic_down",
 ]
-"""Why an episode ended. ``satisfied``: every command is; ``settled``: every command that can be
-judged is, and the others are carried out."""
+"""Why an episode ended. ``satisfied``: every command asked for is; ``settled``: every one that can
+be judged is, and the others are carried out."""
 
 
 class Reward(Value):

@@ -21,6 +21,7 @@ _OP_STYLES = {
     "relation": "cyan",
     "background": "blue",
     "style": "magenta",
+    "finish": "cyan",
     "text": "bright_white",
     "other": "dim",
 }
@@ -37,16 +38,18 @@ def plan_tree(plan: Plan) -> Tree:
     aside = {a.criterion: a.reason for a in plan.set_aside}
     title = "changes to the given picture" if plan.edits_picture else "picture"
     judged = len(plan.judged)
+    finish = " and the finish" if plan.finish else ""
+    width = len(plan.finish.id) + 1 if plan.finish else 4
     head = Text.assemble(
         (f"plan of a {title}" if not plan.edits_picture else f"plan of {title}", "bold"),
-        (f"  {len(plan.commands)} commands, {len(plan.criteria)} criteria", "dim"),
+        (f"  {len(plan.asked)} commands{finish}, {len(plan.criteria)} criteria", "dim"),
         (f", {judged} judged" if aside else "", "dim"),
     )
     tree = Tree(head, guide_style="dim")
     for command in plan.commands:
         style = _OP_STYLES.get(command.op, "")
         line = Text.assemble(
-            (f"{command.id:<4}", "dim"),
+            (f"{command.id:<{width}}", "dim"),
             (f"{command.op:<10} ", style),
             (command.instruction, "bold"),
         )

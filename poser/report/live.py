@@ -130,8 +130,9 @@ class LineView(Plain, Progress):
         super().planned(plan, state, notes)
         aside = len(plan.set_aside)
         self._print(
-            f"plan: {counted(len(plan.commands), 'command')}, "
-            f"{counted(len(plan.judged), 'question')}"
+            f"plan: {counted(len(plan.asked), 'command')}"
+            + (" and the finish, " if plan.finish else ", ")
+            + f"{counted(len(plan.judged), 'question')}"
             + (f" and {aside} that cannot be judged" if aside else "")
             + f", at most {counted(state.rules.max_steps, 'step')}"
         )
@@ -295,7 +296,7 @@ class LiveView(Progress):
         line.append(words, "bold" if active else "dim" if entry.standing == "open" else "")
         if entry.standing in ("given_up", "unjudged"):
             line.append(f"  {entry.words}", style)
-        elif not entry.judged:
+        elif not entry.judged and entry.command.asked:
             line.append("  cannot be judged", "yellow")
         return line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def print_summary(
         (missing, "red", [e for e in standing.unsatisfied if e.standing == "open"]),
         ("Given up", "red", [e for e in standing.unsatisfied if e.standing == "given_up"]),
         ("Not judged", "yellow", list(standing.not_judged)),
+        ("Not carried out", "yellow", _unfinished(view, standing)),
     )
     for label, style, entries in groups:
         for named in _named(entries, console.width):
@@ -85,7 +87,8 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         ``satisfied``, ``open``, ``given_up`` or ``unjudged`` (carried out, cannot be judged), on
         the result; ``judged`` tells whether any question about it can be judged.
         ``counts``: ``{commands, satisfied, open, given_up, unjudged, criteria, not_judged}``; the
-        last two count questions.
+        last two count questions. A finish that was appended to the plan is listed in ``commands``
+        and counted nowhere.
         ``set_aside``: a list of ``{criterion, reason}``, the questions that were not judged.
         ``steps``, ``max_steps``: taken, and allowed.
         ``calls``: ``{made, cached, failed}``.
@@ -96,6 +99,7 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
     """
     state, plan = view.state, view.plan
     standing = tally(state)
+    asked = Counter(e.standing for e in standing.asked)
     calls = [s for s in view.steps if isinstance(s.action, Call)]
     return {
         "id": view.id,
@@ -121,10 +125,10 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         ],
         "counts": {
             "commands": standing.total,
-            "satisfied": len(standing.satisfied),
-            "open": len(standing.standing("open")),
-            "given_up": len(standing.standing("given_up")),
-            "unjudged": len(standing.standing("unjudged")),
+            "satisfied": asked["satisfied"],
+            "open": asked["open"],
+            "given_up": asked["given_up"],
+            "unjudged": asked["unjudged"],
             "criteria": len(plan.criteria),
             "not_judged": len(plan.set_aside),
         },
@@ -147,6 +151,14 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
 def _headline(view: RunView, standing: Tally) -> str:
     words = f"{len(standing.satisfied)} of {counted(standing.total, 'command')} satisfied"
     return f"{words} so far" if view.state.end is None else words
+
+
+def _unfinished(view: RunView, standing: Tally) -> list[Entry]:
+    """The finish, where the run ended with a picture and without it."""
+    finish = standing.finish
+    if finish is None or view.state.end is None or view.state.champion is None:
+        return []
+    return [] if finish.standing == "unjudged" else [finish]
 
 
 def _named(entries: Iterable[Entry], width: int) -> list[str]:

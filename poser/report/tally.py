@@ -35,12 +35,13 @@ class Entry:
     @property
     def mark(self) -> str:
         """Name of the mark it is shown by: its standing, or ``aside`` where nobody can tell."""
-        return "aside" if self.standing == "open" and not self.judged else self.standing
+        untold = self.standing == "open" and not self.judged and self.command.asked
+        return "aside" if untold else self.standing
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All commands and how they stand.
+    """All commands and how they stand; an appended finish is listed, and counted nowhere.
 
     Attributes:
         entries: One a command, in plan order.
@@ -52,23 +53,33 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Commands in the plan."""
-        return len(self.entries)
+        """Commands that the prompt asks for."""
+        return len(self.asked)
+
+    @property
+    def asked(self) -> tuple[Entry, ...]:
+        """The commands that the prompt asks for."""
+        return tuple(e for e in self.entries if e.command.asked)
+
+    @property
+    def finish(self) -> Entry | None:
+        """The finish that was appended to the plan, if any."""
+        return next((e for e in self.entries if not e.command.asked), None)
 
     @property
     def satisfied(self) -> tuple[Entry, ...]:
         """The commands that the champion satisfies."""
-        return self.standing("satisfied")
+        return tuple(e for e in self.asked if e.standing == "satisfied")
 
     @property
     def unsatisfied(self) -> tuple[Entry, ...]:
         """The judged commands that the champion does not satisfy, given-up ones included."""
-        return tuple(e for e in self.entries if e.judged and e.standing != "satisfied")
+        return tuple(e for e in self.asked if e.judged and e.standing != "satisfied")
 
     @property
     def not_judged(self) -> tuple[Entry, ...]:
         """The commands that no criterion can judge, carried out or not."""
-        return tuple(e for e in self.entries if not e.judged)
+        return tuple(e for e in self.asked if not e.judged)
 
     def standing(self, standing: Standing) -> tuple[Entry, ...]:
         """The commands that stand so."""
@@ -89,9 +100,10 @@ def tally(state: State) -> Tally:
             case "given_up":
                 standing, words = "given_up", "given up"
             case "unjudged":
-                standing, words = "unjudged", "carried out, not judged"
+                standing = "unjudged"
+                words = "carried out, not judged" if command.asked else "carried out"
             case _:
-                standing, words = "open", _open_words(state, can_be_judged)
+                standing, words = "open", _open_words(state, command, can_be_judged)
         entries.append(
             Entry(
                 number=number,
@@ -104,7 +116,9 @@ def tally(state: State) -> Tally:
     return Tally(entries=tuple(entries), score=state.champion_phi)
 
 
-def _open_words(state: State, judged: bool) -> str:
+def _open_words(state: State, command: Command, judged: bool) -> str:
+    if not command.asked:
+        return "to do" if state.end is None else "not carried out"
     if not judged:
         return "cannot be judged" if state.end is None else "not judged"
     if state.end is None:

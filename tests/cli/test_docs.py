@@ -49,5 +49,7 @@ def test_every_option_of_compose_has_help(poser: Poser) -> None:
     shown = poser("compose", "--help").stdout
     for option in ("--image", "--mask", "--out", "--registry", "--policy", "--max-steps"):
         assert option in shown
+    for option in ("--finish", "--no-finish"):
+        assert option in shown
     for option in ("--budget", "--seed", "--json", "--interactive", "--resume", "--cache"):
         assert option in shown

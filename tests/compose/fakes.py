@@ -19,7 +19,7 @@ from poser.compose.settings import Settings
 from poser.core.action import Action
 from poser.core.critique import Critique
 from poser.core.errors import CriticError, ExpertError
-from poser.core.expert import Cost, ExpertRequest, ExpertSpec
+from poser.core.expert import Cost, ExpertRequest, ExpertSpec, Limits
 from poser.core.picture import ImageRef, ImageSource
 from poser.core.plan import Command, Criterion, Plan
 from poser.core.record import StepRecord
@@ -74,6 +74,21 @@ class Painter:
 
     def close(self) -> None:
         pass
+
+
+class Enlarger(Painter):
+    """Makes a picture four times as large, and nothing else."""
+
+    def _one(self, request: ExpertRequest, images: ImageSource) -> Generated:
+        self.event("mid-call")
+        if self.fails:
+            raise self.fails.pop(0)
+        assert request.image is not None
+        image = images.get(request.image)
+        self.ledger.write(f"expert {request.key}")
+        self.event("call-returns")
+        large = image.resize((4 * image.width, 4 * image.height))
+        return Generated(image=large, seconds=0.001, cost=self.spec.cost.usd)
 
 
 class FakeExperts:
@@ -184,6 +199,13 @@ EDIT = ExpertSpec(
 )
 TYPE = ExpertSpec(id="type", adapter="fake", task="image_to_image", capabilities={"text": 1.0})
 SPECS = (DRAW, EDIT, TYPE)
+ENLARGE = ExpertSpec(
+    id="enlarge",
+    adapter="fake",
+    task="image_to_image",
+    capabilities={"finish": 0.9},
+    limits=Limits(max_side=32),
+)
 
 
 def fake_run(
@@ -202,7 +224,10 @@ def fake_composer(run: Run, event: Event = silent) -> Composer:
 
     settings = settings_of(run)
     ledger = Ledger(run.folder / "ledger.txt")
-    painters = {s.id: Painter(s, ledger, event) for s in settings.experts}
+    painters = {
+        s.id: (Enlarger if s.capability("finish") else Painter)(s, ledger, event)
+        for s in settings.experts
+    }
     return Composer(
         run=run,
         settings=settings,

@@ -7,7 +7,6 @@ Any ``transformers`` model of the ViLT class in a folder serves, ours as well as
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from critic.loading import choose_device, first_line, is_file, revision_of
 from critic.rubric import critique_of
 from critic.scope import Scope, load_scope
 from poser.core.critique import Critique
@@ -46,7 +46,7 @@ class VqaCritic:
         self.folder = folder
         self._device = device
         self._lock = threading.Lock()
-        if not _is_file(folder / "config.json") or not _is_file(folder / "model.safetensors"):
+        if not is_file(folder / "config.json") or not is_file(folder / "model.safetensors"):
             raise CriticError(
                 f"{folder} holds no critic: config.json and model.safetensors are needed",
                 remedy="give the folder of a ViLT model for question answering with --critic",
@@ -60,12 +60,7 @@ class VqaCritic:
     @cached_property
     def revision(self) -> str:
         """Hash of weights, tokenizer and configuration."""
-        digest = hashlib.sha256()
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix in (".json", ".safetensors", ".txt") and path.name != "training.json":
-                digest.update(f"{path.name}:{path.stat().st_size}:".encode())
-                digest.update(path.read_bytes())
-        return digest.hexdigest()[:16]
+        return revision_of(self.folder)
 
     @property
     def cost(self) -> float:
@@ -153,7 +148,7 @@ class VqaCritic:
             processor = ViltImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise CriticError(
-                f"the critic in {self.folder} cannot be loaded: {_first_line(error)}",
+                f"the critic in {self.folder} cannot be loaded: {first_line(error)}",
                 remedy="check that the folder is complete",
             ) from error
         labels = {str(v).lower(): int(k) for k, v in model.config.id2label.items()}
@@ -162,7 +157,7 @@ class VqaCritic:
                 f"the critic in {self.folder} has no labels 'yes' and 'no'",
                 remedy="give a model trained for visual question answering",
             )
-        model.eval().to(_device(self._device))
+        model.eval().to(choose_device(self._device))
         return model, tokenizer, processor, labels["yes"], labels["no"]
 
     @cached_property
@@ -181,7 +176,7 @@ class VqaCritic:
             return Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises nothing narrower
             raise CriticError(
-                f"{path} is damaged: {_first_line(error)}", remedy="restore that file"
+                f"{path} is damaged: {first_line(error)}", remedy="restore that file"
             ) from error
 
     def _unread(self, question: str) -> list[str]:
@@ -191,24 +186,3 @@ class VqaCritic:
         encoding = self._words.encode(question.lower(), add_special_tokens=False)
         pairs = zip(encoding.tokens, encoding.offsets, strict=True)
         return list(dict.fromkeys(question[a:b] for token, (a, b) in pairs if token == "[UNK]"))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name too long to be a file's
-        return False
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name != "auto":
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

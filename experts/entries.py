@@ -38,6 +38,8 @@ class Entry(Value):
         defaults: Arguments of every call.
         load: Arguments of loading.
         capabilities: How well it serves each op, in [0, 1].
+        capability_table: File of measured capabilities (relative to this file), for the ops and
+            seconds that the entry does not state.
         vocabulary: The words it knows, or ``package.module:NAME`` of a collection of words.
         cost: What a call costs.
         limits: What a call may ask.
@@ -55,6 +57,7 @@ class Entry(Value):
     defaults: dict[str, JsonValue] = Field(default_factory=dict)
     load: dict[str, JsonValue] = Field(default_factory=dict)
     capabilities: dict[Op, UnitInterval] = Field(default_factory=dict)
+    capability_table: str = Field(default="", max_length=4096)
     vocabulary: str | list[str] | None = None
     cost: Cost = Cost()
     limits: Limits = Limits()

@@ -23,6 +23,7 @@ from experts.adapters import adapter_named
 from experts.entries import Stated, read_entries
 from experts.nearest import did_you_mean
 from experts.reference import BadReferenceError, is_reference, resolve
+from experts.tables import filled, measured
 from experts.weights import (
     HUB_ID,
     PINNED,
@@ -38,6 +39,7 @@ from poser.core.value import content_hash
 
 if TYPE_CHECKING:
     from experts.base import Expert
+    from poser.core.capability import CapabilityTable
 
 GROUP = "poser.experts"
 """Entry points that name callables returning the path of a registry file."""
@@ -57,7 +59,9 @@ class Registry(Mapping[str, ExpertSpec]):
     A registry is read-only; adapters are built on demand and kept until :meth:`close`.
 
     Attributes:
-        warnings: One line for each package whose entries could not be used.
+        tables: The measured capabilities that hold, by expert.
+        warnings: One line for each package whose entries could not be used, and for each measure
+            that is not of the expert as it is now.
     """
 
     def __init__(
@@ -65,12 +69,14 @@ class Registry(Mapping[str, ExpertSpec]):
         specs: Iterable[ExpertSpec],
         *,
         origins: Mapping[str, str] | None = None,
+        tables: Mapping[str, CapabilityTable] | None = None,
         warnings: Sequence[str] = (),
     ) -> None:
         self._specs = {spec.id: spec for spec in specs}
         self._origins = dict(origins or {})
         self._experts: dict[str, Expert] = {}
         self._lock = threading.Lock()
+        self.tables = dict(tables or {})
         self.warnings = tuple(warnings)
 
     def __getitem__(self, expert_id: str) -> ExpertSpec:
@@ -174,13 +180,36 @@ def load_registry(user_files: Sequence[Path] = (), *, packages: bool = True) -> 
             specs.pop(expert_id, None)
         else:
             specs[expert_id] = spec
+    tables: dict[str, CapabilityTable] = {}
+    for expert_id, spec in specs.items():
+        table, warning = measured(spec, _named_table(merged[expert_id]))
+        if table is not None:
+            tables[expert_id] = table
+            specs[expert_id] = filled(spec, table, seconds=not _states_seconds(merged[expert_id]))
+        if warning:
+            warnings.append(warning)
     for line in warnings:
         _log.warning("%s", line)
     return Registry(
         [specs[expert_id] for expert_id in merged if expert_id in specs],
         origins={key: ", then ".join(s.origin for s in states) for key, states in merged.items()},
+        tables=tables,
         warnings=warnings,
     )
+
+
+def _named_table(states: Sequence[Stated]) -> Path | None:
+    """The table of measured capabilities that the last entry to say so names."""
+    for stated in reversed(states):
+        if "capability_table" in stated.data:
+            name, base = str(stated.data["capability_table"]), stated.document.path.resolve().parent
+            return (base / Path(name).expanduser()).resolve() if name else None
+    return None
+
+
+def _states_seconds(states: Sequence[Stated]) -> bool:
+    costs = [stated.data.get("cost") for stated in states]
+    return any(isinstance(cost, dict) and "seconds" in cost for cost in costs)
 
 
 def _package_specs(
@@ -244,6 +273,7 @@ def _spec(states: Sequence[Stated]) -> ExpertSpec | None:
             by[key] = stated
         if "source" in stated.data and "revision" not in stated.data:
             data.pop("revision", None)  # that of another source
+    data.pop("capability_table", None)  # filled in when all entries are merged
     if data.pop("enabled", True) is False:
         return None
     last = states[-1]

@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ.setdefault("NO_COLOR", "1")
 os.environ.pop("POSER_REGISTRY", None)
+os.environ["POSER_CAPABILITIES"] = os.devnull  # no tables of the user's own
 
 import pytest
 

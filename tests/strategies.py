@@ -21,7 +21,7 @@ from poser.core.picture import ImageRef
 from poser.core.plan import Command, Criterion, Plan
 from poser.core.record import EpisodeRecord, Reward, StepRecord
 
-OPS = ["create", "add", "remove", "recolour", "relation", "background", "text", "other"]
+OPS = ["create", "add", "remove", "recolour", "relation", "background", "text", "finish", "other"]
 KINDS = ["entity", "count", "attribute", "relation", "global", "text", "absence", "other"]
 
 unit = st.floats(0, 1, allow_nan=False)

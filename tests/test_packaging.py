@@ -15,8 +15,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("poser", "experts", "critic", "envs", "policies")
 DATA = (
     "experts/pocket/experts.yaml",
-    "experts/pocket/weights/text_to_image/model_index.json",
-    "experts/pocket/weights/text_to_image/unet/diffusion_pytorch_model.safetensors",
+    "experts/pocket/weights/painter/model_index.json",
+    "experts/pocket/weights/painter/unet/diffusion_pytorch_model.safetensors",
     "experts/pocket/weights/editor/model_index.json",
     "critic/weights/pocket_vqa/model.safetensors",
     "poser/report/templates/report.html.j2",
@@ -84,7 +84,7 @@ def test_installed_into_a_clean_venv_all_five_import(wheel: Path, tmp_path: Path
         [python, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.splitlines()
     assert all(p.startswith(str(tmp_path / "clean")) for p in printed[0].split())
-    assert "pocket/text-to-image" in printed[1].split()
+    assert "pocket/painter" in printed[1].split()
 
 
 def test_help_answers_at_once() -> None:

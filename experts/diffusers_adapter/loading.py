@@ -62,8 +62,6 @@ def load_pipeline(spec: ExpertSpec, options: LoadOptions) -> Loaded:
             retryable=False,
             remedy="put them there, or correct 'source' in the entry",
         )
-    if local:
-        _check_complete(spec)
     device = options.device if options.device != "auto" else _best_device()
     dtype = options.dtype if options.dtype != "auto" else _best_dtype(device)
     fetch: dict[str, Any] = {"local_files_only": local}
@@ -72,6 +70,8 @@ def load_pipeline(spec: ExpertSpec, options: LoadOptions) -> Loaded:
     with _LOADING, quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the age of saved settings and the like
         loader = _pipeline_class(spec, fetch)
+        if local:
+            _check_complete(spec, frozenset(getattr(loader, "shared_parts", ())))
         pipeline = loader.from_pretrained(
             spec.source,
             dtype=getattr(torch, dtype),
@@ -91,10 +91,14 @@ def load_pipeline(spec: ExpertSpec, options: LoadOptions) -> Loaded:
     return Loaded(pipeline=pipeline, accepts=accepts, device=device, dtype=dtype)
 
 
-def _check_complete(spec: ExpertSpec) -> None:
+def _check_complete(spec: ExpertSpec, shared: frozenset[str]) -> None:
     """Refuses a folder that lacks a part which its index lists.
 
     Some libraries make up for a missing folder with an empty model, as for tokenizers.
+
+    Args:
+        spec: The expert's entry.
+        shared: Parts that the pipeline's class finds, and checks, elsewhere.
     """
     folder = Path(spec.source)
     if not (folder / "model_index.json").is_file():
@@ -110,7 +114,9 @@ def _check_complete(spec: ExpertSpec) -> None:
     parts = index.items() if isinstance(index, dict) else ()
     for name, value in parts:
         listed = isinstance(value, list) and len(value) == 2 and all(value)
-        if listed and not name.startswith("_") and not (folder / name).is_dir():
+        if not listed or name.startswith("_") or name in shared:
+            continue
+        if not (folder / name).is_dir():
             raise ExpertError(
                 f"the weights of expert {spec.id!r} are incomplete: no {name} in {folder}",
                 retryable=False,

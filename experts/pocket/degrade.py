@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
+
+from experts.pocket import world
+from experts.pocket.drawing import render
+from experts.pocket.scenes import Scene
+from experts.pocket.sprites import SpriteSheet
 
 Bytes = NDArray[np.uint8]
 
@@ -78,7 +85,87 @@ def _smudge(image: Bytes, rng: np.random.Generator) -> Bytes:
     return out
 
 
+@lru_cache(maxsize=16)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def letter(image: Bytes, rng: np.random.Generator) -> Bytes:
+    """Sets a word of random letters on a picture, near an edge as titles are."""
+    picture = Image.fromarray(image)
+    size = image.shape[0]
+    word = "".join(
+        rng.choice(list("ABCDEFGHIJKLMNOPRSTUVWYabcdeghilmnoprstu "), rng.integers(3, 9))
+    )
+    font = _font(int(size * rng.uniform(0.11, 0.2)))
+    ink = (255, 255, 255) if rng.random() < 0.6 else tuple(int(v) for v in rng.integers(0, 256, 3))
+    paper = tuple(255 - v for v in ink) if rng.random() < 0.5 else None
+    top = rng.uniform(0.0, 0.12) if rng.random() < 0.4 else rng.uniform(0.74, 0.86)
+    ImageDraw.Draw(picture).text(
+        (size * rng.uniform(0.02, 0.4), size * top), word, fill=ink, font=font,
+        stroke_width=1 if paper else 0, stroke_fill=paper,
+    )  # fmt: skip
+    return np.asarray(picture)
+
+
 _WAYS = (_blur, _noise, _resample, _jpeg, _jitter, _warp, _smudge)
+
+
+def ruin(
+    sheet: SpriteSheet, scene: Scene, rng: np.random.Generator
+) -> tuple[Bytes, Scene, tuple[str, ...]]:
+    """Draws a scene in which one kind of object is not recognisable.
+
+    Young diffusion models draw blobs and half-and-half creatures; whoever judges pictures has to
+    know that those are not the object.
+
+    Args:
+        sheet: Sprites.
+        scene: With at least one object.
+        rng: Source of chance.
+
+    Returns:
+        The picture; the scene without that kind; and the kinds nothing should be asked about
+        (what the ruined objects were blended with).
+    """
+    noun = str(rng.choice(scene.nouns()))
+    rest = scene.without(noun)
+    picture, without = render(sheet, scene).astype(np.float32), render(sheet, rest)
+    kept = (picture == without).all(-1)
+    way = rng.random()
+    doubtful: tuple[str, ...] = ()
+    if way < 0.4:
+        blurred = Image.fromarray(picture.astype(np.uint8)).filter(
+            ImageFilter.GaussianBlur(float(rng.uniform(3.5, 6)))
+        )
+        spoiled = np.asarray(blurred, np.float32)
+    elif way < 0.7:
+        other = str(rng.choice([n for n in world.NOUNS if n not in scene.nouns()]))
+        things = tuple(
+            replace(t, noun=other, colour=t.colour if world.paintable(other) else None)
+            if t.noun == noun else t
+            for t in scene.things
+        )  # fmt: skip
+        second = render(sheet, replace(scene, things=things)).astype(np.float32)
+        kept = kept & (second == without).all(-1)
+        spoiled = 0.5 * picture + 0.5 * second
+        doubtful = (other,)
+    else:
+        # Only a piece is left: a stripe less than half as wide as the object.
+        spoiled = without.astype(np.float32)
+        for thing in scene.of(noun):
+            part = thing.size * float(rng.uniform(0.22, 0.38))
+            low = max(0, round(thing.x - part / 2)), max(0, round(thing.y - part / 2))
+            high = round(thing.x + part / 2) + 1, round(thing.y + part / 2) + 1
+            window = (slice(low[1], high[1]), slice(low[0], high[0]))
+            spoiled[window] = picture[window]
+    out = np.where(kept[..., None], without, spoiled)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8), rest, doubtful
+
+
+def blend(image: Bytes, ghost: Bytes, share: float) -> Bytes:
+    """A picture through which another shines, by `share` (0 to 1)."""
+    return (image * (1 - share) + ghost * share).astype(np.uint8)
 
 
 def degrade(image: Bytes, rng: np.random.Generator, ghost: Bytes | None = None) -> Bytes:
@@ -96,8 +183,7 @@ def degrade(image: Bytes, rng: np.random.Generator, ghost: Bytes | None = None) 
     if rng.random() < 0.2:
         return image
     if ghost is not None and rng.random() < 0.12:
-        share = rng.uniform(0.04, 0.16)
-        image = (image * (1 - share) + ghost * share).astype(np.uint8)
+        image = blend(image, ghost, float(rng.uniform(0.04, 0.16)))
     for index in rng.choice(len(_WAYS), int(rng.integers(1, 4)), replace=False):
         image = _WAYS[int(index)](image, rng)
     return image

@@ -12,36 +12,38 @@ from typing import Final
 import numpy as np
 
 from experts.pocket import world
-from experts.pocket.language import article, counted, named
-from experts.pocket.scenes import (
-    Group,
-    Relation,
-    Scene,
-    Thing,
-    arrange,
-    insert,
+from experts.pocket.facts import OPERATIONS, Said, Told
+from experts.pocket.language import article, counted, named, said_colour, style_phrase
+from experts.pocket.sampling import (
     sample_background,
     sample_colour,
     sample_groups,
+    sample_size,
+    sample_style,
 )
+from experts.pocket.scenes import Group, Relation, Scene, Thing, arrange, insert, resize
 from experts.pocket.sprites import SpriteSheet
 
-OPERATIONS: Final = (
-    "add", "add at relation", "remove", "recolour", "background", "count", "move", "replace",
-)  # fmt: skip
-"""What an instruction can do."""
-
-_SHARES: Final = (0.22, 0.17, 0.11, 0.14, 0.10, 0.09, 0.07, 0.10)
+_SHARES: Final = (0.20, 0.15, 0.10, 0.12, 0.06, 0.10, 0.05, 0.08, 0.06, 0.08)
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """An instruction, and the scene before and after it was carried out."""
 
-    instruction: str
+    told: Told
     before: Scene
     after: Scene
-    operation: str
+
+    @property
+    def instruction(self) -> str:
+        """The instruction."""
+        return self.told.text
+
+    @property
+    def operation(self) -> str:
+        """One of `OPERATIONS`."""
+        return self.told.whole
 
 
 Sampler = Callable[[SpriteSheet, np.random.Generator, bool], Edit | None]
@@ -59,7 +61,7 @@ def _scene(
     shares[: least_kinds - 1] = 0
     kinds = int(rng.choice([1, 2, 3], p=shares / shares.sum()))
     groups = sample_groups(rng, background, kinds, most=most)
-    return arrange(sheet, rng, groups, (), background)
+    return arrange(sheet, rng, groups, (), background, sample_style(rng))
 
 
 def _new_noun(scene: Scene, rng: np.random.Generator) -> str:
@@ -71,16 +73,29 @@ def _pick(scene: Scene, rng: np.random.Generator) -> Group:
     return groups[int(rng.integers(len(groups)))]
 
 
-def _the(group: Group, rng: np.random.Generator, colour_share: float = 0.2) -> str:
-    colour = group.colour if rng.random() < colour_share else None
-    return f"the {named(group.noun, colour, group.count)}"
+def _the(group: Group, rng: np.random.Generator, share: float = 0.2) -> str:
+    """How an instruction points at objects that are there."""
+    colour = group.colour if rng.random() < share else None
+    size = group.size if rng.random() < share / 3 else None
+    return f"the {named(group.noun, colour, group.count, size)}"
 
 
-def _said(group: Group, rng: np.random.Generator) -> str:
-    colour = group.colour
-    if colour is None and rng.random() < 0.25:
-        colour = world.NOUNS[group.noun].natural
-    return counted(group.noun, colour, group.count)
+def _told(
+    whole: str,
+    text: str,
+    nouns: dict[str, Said],
+    *relations: Relation,
+    background: str | None = None,
+    style: str | None = None,
+) -> Told:
+    return Told(text, whole, nouns, relations, background, style)
+
+
+def _new(group: Group, rng: np.random.Generator, role: str) -> tuple[str, Said]:
+    """How an instruction names objects to come, and what that says."""
+    colour = said_colour(group, rng, 1.0)
+    phrase = counted(group.noun, colour, group.count, group.size)
+    return phrase, Said(role, group.count, colour, group.size)
 
 
 def _words(relation: str, rng: np.random.Generator, move: bool = False) -> str:
@@ -101,11 +116,12 @@ def _add(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit |
     colour = sample_colour(rng, noun, scene.background, held_out, always=held_out)
     if held_out and colour is None:
         return None
-    group = Group(noun, colour, count)
+    group = Group(noun, colour, count, sample_size(rng, count, 1 + len(scene.things)))
     after = insert(sheet, rng, scene, group)
     form = _one_of(rng, ("add {}", "add {}", "add {}", "put {} in the picture", "add {} to it",
                          "there should be {}"))  # fmt: skip
-    return Edit(form.format(_said(group, rng)), scene, after, "add")
+    phrase, said = _new(group, rng, "added")
+    return Edit(_told("add", form.format(phrase), {noun: said}), scene, after)
 
 
 def _add_at(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit | None:
@@ -117,10 +133,14 @@ def _add_at(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edi
     if world.relation_held_out(noun, relation, anchor.noun) != held_out:
         return None
     count = 2 if rng.random() < 0.15 else 1
-    group = Group(noun, sample_colour(rng, noun, scene.background), count)
-    after = insert(sheet, rng, scene, group, Relation(noun, relation, anchor.noun))
-    text = f"add {_said(group, rng)} {_words(relation, rng)} {_the(anchor, rng)}"
-    return Edit(text, scene, after, "add at relation")
+    size = sample_size(rng, count, 1 + len(scene.things))
+    group = Group(noun, sample_colour(rng, noun, scene.background), count, size)
+    rule = Relation(noun, relation, anchor.noun)
+    after = insert(sheet, rng, scene, group, rule)
+    phrase, said = _new(group, rng, "added")
+    text = f"add {phrase} {_words(relation, rng)} {_the(anchor, rng)}"
+    nouns = {noun: said, anchor.noun: Said("anchor")}
+    return Edit(_told("add at relation", text, nouns, rule), scene, after)
 
 
 def _remove(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edit | None:
@@ -130,7 +150,8 @@ def _remove(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Ed
     the = _the(group, rng)
     if group.count > 1 and rng.random() < 0.2:
         the = f"all {named(group.noun, None, group.count)}"
-    return Edit(form.format(the), scene, scene.without(group.noun), "remove")
+    told = _told("remove", form.format(the), {group.noun: Said("removed")})
+    return Edit(told, scene, scene.without(group.noun))
 
 
 def _recolour(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit | None:
@@ -143,7 +164,39 @@ def _recolour(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> E
     form = _one_of(rng, ("make {} {}", "make {} {}", "change {} to {}", "turn {} {}",
                          "paint {} {}", "recolour {} to {}", "{} should be {}"))  # fmt: skip
     text = form.format(_the(group, rng, 0.12), colour)
-    return Edit(text, scene, replace(scene, things=things), "recolour")
+    told = _told("recolour", text, {group.noun: Said("recoloured", colour=colour)})
+    return Edit(told, scene, replace(scene, things=things))
+
+
+def _resize(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edit | None:
+    scene = _scene(sheet, rng, most=4)
+    group = _pick(scene, rng)
+    size = _one_of(rng, world.SIZES)
+    if group.size == size or (size == "large" and group.count > 1):
+        return None
+    resized = resize(sheet, rng, scene, group.noun, size)
+    form = _one_of(rng, ("make {} {}", "make {} {}", "make {} {}", "{} should be {}"))
+    text = form.format(_the(group, rng, 0.1), size)
+    if rng.random() < 0.15:
+        text = f"make {_the(group, rng, 0.1)} {'smaller' if size == 'small' else 'bigger'}"
+    return Edit(_told("resize", text, {group.noun: Said("resized", size=size)}), scene, resized)
+
+
+def _style(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edit | None:
+    scene = _scene(sheet, rng, most=6)
+    style = _one_of(rng, world.STYLES)
+    if scene.style is not None:
+        return None
+    before, after = style_phrase(style, rng)
+    if before:
+        kind = before.removesuffix(" of")
+        form = "{}" if kind.startswith("a ") else "a {} picture"
+        text = f"{_one_of(rng, ('make it', 'make it', 'make this', 'turn it into'))} " + (
+            form.format(kind)
+        )
+    else:
+        text = f"{_one_of(rng, ('make it', 'make it', 'draw it', 'paint it', 'render it'))} {after}"
+    return Edit(_told("style", text, {}, style=style), scene, replace(scene, style=style))
 
 
 def _background(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edit | None:
@@ -160,7 +213,8 @@ def _background(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -
     if plain and rng.random() < 0.12:
         form, target = "put everything on {} background", article(background)
     after = replace(scene, background=background, background_seed=int(rng.integers(1 << 31)))
-    return Edit(form.format(target), scene, after, "background")
+    told = _told("background", form.format(target), {}, background=background)
+    return Edit(told, scene, after)
 
 
 def _count(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edit | None:
@@ -172,7 +226,7 @@ def _count(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edi
         return None
     wanted = int(rng.choice(choices))
     if wanted > group.count:
-        more = replace(group, count=wanted - group.count)
+        more = replace(group, count=wanted - group.count, size=None)
         after = insert(sheet, rng, scene, more)
     else:
         own = [i for i, thing in enumerate(scene.things) if thing.noun == group.noun]
@@ -188,7 +242,8 @@ def _count(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edi
     phrase = f"{number} {named(group.noun, colour, wanted)}"
     form = _one_of(rng, ("make it {}", "there should be {}", "there should be exactly {}",
                          "make it exactly {}", "change it to {}"))  # fmt: skip
-    return Edit(form.format(phrase), scene, after, "count")
+    told = _told("count", form.format(phrase), {group.noun: Said("counted", wanted)})
+    return Edit(told, scene, after)
 
 
 def _move(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit | None:
@@ -208,16 +263,19 @@ def _move(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit 
     relation = _one_of(rng, options)
     moved = scene.of(first.noun)
     rest = scene.without(first.noun)
-    placed = insert(sheet, rng, rest, first, Relation(first.noun, relation, second.noun)).of(
-        first.noun
-    )
-    if any(thing.size < old.size * 0.75 for thing, old in zip(placed, moved, strict=True)):
-        return None
-    queue = [replace(new, flip=old.flip) for new, old in zip(placed, moved, strict=True)]
+    rule = Relation(first.noun, relation, second.noun)
+    placed = insert(sheet, rng, rest, first, rule).of(first.noun)
+    queue = [
+        replace(new, flip=old.flip, size=old.size) for new, old in zip(placed, moved, strict=True)
+    ]
     things: list[Thing] = [queue.pop(0) if t.noun == first.noun else t for t in scene.things]
     form = _one_of(rng, ("move {} {} {}", "move {} {} {}", "put {} {} {}", "place {} {} {}"))
     text = form.format(_the(first, rng, 0.1), _words(relation, rng, True), _the(second, rng, 0.1))
-    return Edit(text, scene, replace(scene, things=tuple(things)), "move")
+    after = replace(scene, things=tuple(things))
+    if not after.relates(first.noun, relation, second.noun):
+        return None
+    nouns = {first.noun: Said("moved"), second.noun: Said("anchor")}
+    return Edit(_told("move", text, nouns, rule), scene, after)
 
 
 def _replace(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit | None:
@@ -233,11 +291,13 @@ def _replace(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Ed
     )
     form = _one_of(rng, ("replace {} with {}", "replace {} with {}", "replace {} by {}",
                          "turn {} into {}", "swap {} for {}", "change {} into {}"))  # fmt: skip
-    target = _said(new, rng)
+    target, said = _new(new, rng, "new")
     if new.count > 1 and rng.random() < 0.6:
-        target = named(noun, colour, new.count)
+        target = named(noun, said.colour, new.count)
+        said = replace(said, count=None)
     text = form.format(_the(old, rng, 0.12), target)
-    return Edit(text, scene, replace(scene, things=things), "replace")
+    told = _told("replace", text, {old.noun: Said("old"), noun: said})
+    return Edit(told, scene, replace(scene, things=things))
 
 
 _SAMPLERS: Final[dict[str, Sampler]] = {
@@ -245,6 +305,8 @@ _SAMPLERS: Final[dict[str, Sampler]] = {
     "add at relation": _add_at,
     "remove": _remove,
     "recolour": _recolour,
+    "resize": _resize,
+    "style": _style,
     "background": _background,
     "count": _count,
     "move": _move,

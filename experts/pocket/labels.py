@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.pocket import world
-from experts.pocket.scenes import Scene, mask_of
+from experts.pocket.drawing import mask_of
+from experts.pocket.scenes import Scene
 from experts.pocket.sprites import SpriteSheet
 
 _NOUNS: Final = {noun: index for index, noun in enumerate(world.NOUNS)}

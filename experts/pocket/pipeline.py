@@ -1,27 +1,40 @@
 """Diffusers pipelines of the pocket world, made of stock components.
 
-A `UNet2DConditionModel` works on space-to-depth pixels: (3, 64, 64) becomes (48, 16, 16), so there
+A `UNet2DConditionModel` works on space-to-depth pixels: (3, 64, 64) becomes (12, 32, 32), so there
 is no autoencoder. It predicts the clean picture; the flow-matching velocity the scheduler wants
 is `(noisy - clean) / sigma`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.attention_processor import AttnAddedKVProcessor
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
+from transformers import BertModel, PreTrainedTokenizerFast
 
-SIGMA_FLOOR = 0.05
-"""Below this noise level the division by sigma is held constant."""
+DATA_SCALE = 0.5
+"""About the standard deviation of the pictures' pixels in [-1, 1]."""
+
+SCHEDULER_SHIFT = 2.0
+"""Shift of the noise levels of sampling towards much noise."""
+
+GUIDED_ABOVE = 0.4
+"""Noise level from which guidance is applied."""
+
+SHARED = ("text_encoder", "tokenizer")
+"""Components that stand in a folder of their own, beside those of the pipelines."""
 
 Step = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
@@ -43,11 +56,16 @@ def encode_text(tokenizer: Any, text_encoder: Any, texts: Sequence[str]) -> tupl
     )  # fmt: skip
     device = text_encoder.device
     ids, mask = tokens["input_ids"].to(device), tokens["attention_mask"].to(device)
+    # Attention over text and picture pads its mask only where their lengths differ; an odd one
+    # differs from any number of pixels.
+    if ids.shape[1] % 2 == 0:
+        ids = functional.pad(ids, (0, 1), value=tokenizer.pad_token_id)
+        mask = functional.pad(mask, (0, 1))
     states: Tensor = text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     return states, mask
 
 
-def predict_clean(
+def predict(
     unet: UNet2DConditionModel,
     noisy: Tensor,
     sigma: Tensor,
@@ -57,20 +75,29 @@ def predict_clean(
 ) -> tuple[Tensor, Tensor | None]:
     """Predicts the clean picture from a noisy one.
 
+    The network is given noisy pictures of unit scale at every noise level, and its output is the
+    clean picture itself, not the noise: clean pictures have far fewer degrees of freedom, and a
+    narrow network has no room for noise (Li and He, "Back to Basics: Let Denoising Generative
+    Models Denoise", arXiv 2511.13720).
+
     Args:
         unet: Takes 3 * f * f channels, or twice as many when it edits.
         noisy: (batch, 3, height, width): `(1 - sigma) * clean + sigma * noise`.
-        sigma: (batch,) noise level in [0, 1].
+        sigma: (batch,) noise level in (0, 1].
         states: Text states (batch, length, width).
         mask: Text mask (batch, length).
         before: The picture to edit, shaped as `noisy`, in [-1, 1]; None when drawing afresh.
 
     Returns:
-        The clean picture (batch, 3, height, width), and for an editor the logits (batch, 1,
-        height, width) of the pixels it changes; elsewhere the picture before shows through.
+        The clean picture (batch, 3, height, width), and for an editor the logits (batch, 1, height,
+        width) of the pixels it changes: elsewhere the picture before shows through.
     """
     factor = noisy.shape[-1] // int(unet.config.sample_size)
-    inputs = noisy if before is None else torch.cat([noisy, before], 1)
+    level = sigma[:, None, None, None].float()
+    scale = (((1 - level) * DATA_SCALE) ** 2 + level**2).sqrt()
+    inputs = (noisy / scale).to(noisy.dtype)
+    if before is not None:
+        inputs = torch.cat([inputs, before / DATA_SCALE], 1)
     out = unet(
         functional.pixel_unshuffle(inputs, factor),
         sigma * 1000,
@@ -78,11 +105,44 @@ def predict_clean(
         encoder_attention_mask=mask,
     ).sample.float()
     shuffled = functional.pixel_shuffle(out, factor)
-    content, gate = shuffled[:, :3], shuffled[:, 3:]
+    clean = DATA_SCALE * shuffled[:, :3]
     if before is None:
-        return content, None
-    share = gate.sigmoid()
-    return before + share * (content - before), gate
+        return clean, None
+    gate = shuffled[:, 3:]
+    original = before.float()
+    return original + gate.sigmoid() * (clean - original), gate
+
+
+def load_text_encoder(folder: Path) -> tuple[BertModel, Any]:
+    """Loads the text encoder that the pocket experts share, and its tokenizer.
+
+    Args:
+        folder: With the folders ``text_encoder`` and ``tokenizer``.
+
+    Raises:
+        OSError: They are not there.
+    """
+    encoder = BertModel.from_pretrained(
+        folder / SHARED[0], use_safetensors=True, local_files_only=True, dtype=torch.float32
+    )
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / SHARED[1], local_files_only=True)
+    encoder.requires_grad_(False)
+    return encoder.eval(), tokenizer
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _stack(
+    states: Tensor, mask: Tensor, none: Tensor, none_mask: Tensor, batch: int
+) -> tuple[Tensor, Tensor]:
+    """Texts followed by as many empty texts, padded to one length."""
+    room = states.shape[1] - none.shape[1]
+    none = functional.pad(none, (0, 0, 0, room)).expand(batch, -1, -1)
+    none_mask = functional.pad(none_mask, (0, room)).expand(batch, -1)
+    return torch.cat([states, none]), torch.cat([mask, none_mask])
 
 
 class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
@@ -93,6 +153,7 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
     tokenizer: Any
     scheduler: FlowMatchEulerDiscreteScheduler
     model_cpu_offload_seq = "text_encoder->unet"
+    shared_parts = SHARED
 
     def __init__(
         self,
@@ -101,27 +162,48 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
         tokenizer: Any,
         scheduler: FlowMatchEulerDiscreteScheduler,
         native_size: int = 64,
+        text_sha256: str | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(
             unet=unet, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler
         )
-        self.register_to_config(native_size=native_size)
+        self.register_to_config(native_size=native_size, text_sha256=text_sha256)
         # Plain attention is faster than the fused one on a CPU at 64 and 16 tokens.
-        unet.set_attn_processor(AttnProcessor())
+        unet.set_attn_processor(AttnAddedKVProcessor())
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self:
         """Loads a saved pipeline, as `DiffusionPipeline.from_pretrained` does.
 
         The weights are stored in float16 and loaded as float32 unless `dtype` says
-        otherwise; pickled weights are refused.
+        otherwise; pickled weights are refused. A folder without a text encoder takes the one in
+        the folder ``shared`` beside it, which must be the one that it was trained with.
         """
         if "torch_dtype" not in kwargs:
             kwargs.setdefault("dtype", torch.float32)
         kwargs.setdefault("use_safetensors", True)
+        folder = Path(args[0] if args else kwargs["pretrained_model_name_or_path"])
+        shared = folder.parent / "shared"
+        apart = (
+            folder.is_dir() and not (folder / SHARED[0]).exists() and "text_encoder" not in kwargs
+        )
+        if apart:
+            kwargs["text_encoder"], kwargs["tokenizer"] = load_text_encoder(shared)
         pipeline: Self = super().from_pretrained(*args, **kwargs)
+        wanted = pipeline.config.text_sha256
+        if apart and wanted != _digest(shared / SHARED[0] / "model.safetensors"):
+            raise OSError(f"{shared} holds another text encoder than {folder} was trained with")
         return pipeline
+
+    def save_sharing(self, folder: Path, text: Path) -> None:
+        """Saves all but the text encoder and the tokenizer, which stand in `text`."""
+        self.register_to_config(
+            text_sha256=_digest(text / SHARED[0] / "model.safetensors"),
+        )
+        self.save_pretrained(folder, safe_serialization=True)
+        for name in SHARED:
+            shutil.rmtree(folder / name)
 
     def _prompts(self, prompt: str | Sequence[str], num_images_per_prompt: int) -> list[str]:
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
@@ -148,28 +230,33 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
             (batch, 3, size, size), generator=generator, device=device, dtype=dtype
         )
         guided = guidance_scale > 1.0
-        texts = prompts + [""] * batch if guided else prompts
-        states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
+        states, mask = encode_text(self.tokenizer, self.text_encoder, prompts)
+        states = states.to(dtype)
+        if guided:
+            none, none_mask = encode_text(self.tokenizer, self.text_encoder, [""])
+            doubled = _stack(states, mask, none.to(dtype), none_mask, batch)
         if before is not None:
             before = before.to(device, dtype)
         self.scheduler.set_timesteps(num_inference_steps, device=device)
+        levels = self.scheduler.sigmas
         with self.progress_bar(total=num_inference_steps) as progress:
             for index, timestep in enumerate(self.scheduler.timesteps):
-                level = (timestep.float() / self.scheduler.config.num_train_timesteps).to(dtype)
-                copies = 2 if guided else 1
-                clean, _ = predict_clean(
+                level = levels[index].to(dtype)
+                # Guidance settles what is where; the last, fine steps go without it.
+                twice = guided and float(level) >= GUIDED_ABOVE
+                copies = 2 if twice else 1
+                clean, _ = predict(
                     self.unet,
                     latents.repeat(copies, 1, 1, 1),
                     level.expand(batch * copies),
-                    states,
-                    mask,
+                    *(doubled if twice else (states, mask)),
                     None if before is None else before.repeat(copies, 1, 1, 1),
                 )
-                if guided:
+                if twice:
                     with_text, without = clean.chunk(2)
                     clean = without + guidance_scale * (with_text - without)
                 clean = clean.clamp(-1, 1)
-                velocity = (latents - clean) / level.clamp(min=SIGMA_FLOOR)
+                velocity = (latents.float() - clean) / level.float()
                 latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0]
                 latents = latents.to(dtype)
                 if callback_on_step_end is not None:

@@ -28,7 +28,7 @@ VERSION: Final = "1.1.0"
 ARCHIVE: Final = f"lobehub-fluent-emoji-3d-{VERSION}.tgz"
 SHA256: Final = "c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58"
 _MAX_MEMBER_BYTES: Final = 1 << 20
-_MASTER_SIZE: Final = 128
+_MASTER_SIZE: Final = 256
 
 Floats = NDArray[np.float32]
 
@@ -97,7 +97,7 @@ def read_sprites(archive: Path) -> dict[str, Image.Image]:
         archive: What `fetch_archive` returned.
 
     Returns:
-        RGBA images by noun, cropped to what is opaque, longest side 128 pixels.
+        RGBA images by noun, cropped to what is opaque, longest side 256 pixels.
 
     Raises:
         SpriteArchiveError: A sprite is missing or larger than a sprite can be.
@@ -233,7 +233,7 @@ class SpriteSheet:
         }
 
     def master(self, noun: str, colour: str | None) -> Image.Image:
-        """The 128-pixel RGBA sprite; colour None leaves it as it was drawn."""
+        """The 256-pixel RGBA sprite; colour None leaves it as it was drawn."""
         key = (noun, colour)
         if key not in self._painted:
             mode, hue = world.NOUNS[noun].paint, world.NOUNS[noun].hue
@@ -267,5 +267,8 @@ class SpriteSheet:
             if flip:
                 small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             array: Any = np.frombuffer(small.tobytes(), np.uint8)
-            self._cut[key] = (array.reshape(box[1], box[0], 4) / np.float32(255)).astype(np.float32)
+            cut: Floats = (array.reshape(box[1], box[0], 4) / np.float32(255)).astype(np.float32)
+            if size > world.NATIVE_SIZE:  # too many to keep
+                return cut
+            self._cut[key] = cut
         return self._cut[key]

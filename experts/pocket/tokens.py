@@ -26,6 +26,8 @@ def build_tokenizer(max_length: int) -> Any:
     words = {word: index for index, word in enumerate((*SPECIAL, *world.VOCABULARY))}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     rules: list[Any] = [normalizers.Lowercase(), normalizers.Replace(Regex(r"[^a-z0-9]+"), " ")]
+    for name, word in world.COMPOUNDS.items():
+        rules.append(normalizers.Replace(Regex(rf"\b{name}\b"), word))
     by_meaning: dict[str, list[str]] = {}
     for word, meaning in world.SYNONYMS.items():
         by_meaning.setdefault(meaning, []).append(word)

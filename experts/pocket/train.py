@@ -10,57 +10,60 @@ import os
 import sys
 from pathlib import Path
 
-NAMES = ("text_to_image", "editor", "critic")
-_ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDERS = {
-    "text_to_image": _ROOT / "experts" / "pocket" / "weights" / "text_to_image",
-    "editor": _ROOT / "experts" / "pocket" / "weights" / "editor",
-    "critic": _ROOT / "critic" / "weights" / "pocket_vqa",
-}
-"""Where each model is exported to unless `--out` says otherwise."""
+from experts.pocket.recipes import RECIPES
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m experts.pocket.train", description="Train the pocket models."
+        prog="python -m experts.pocket.train",
+        description="Train the pocket models: one by name, or --all in their order.",
     )
-    parser.add_argument("name", choices=(*NAMES, "all"))
-    parser.add_argument("--minutes", type=float, required=True, help="wall clock, of each model")
+    parser.add_argument("name", nargs="?", choices=tuple(RECIPES))
+    parser.add_argument("--all", action="store_true", help="every model, one after another")
+    parser.add_argument(
+        "--minutes", type=float, required=True,
+        help="wall clock of this run; with --all, of all models together",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ...")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--out", type=Path, help="export folder; with 'all', one folder a model")
+    parser.add_argument("--out", type=Path, help="export folder; with --all, one folder a model")
     parser.add_argument("--work", type=Path, help="checkpoints and logs; default: user cache")
     parser.add_argument("--every", type=float, default=5.0, help="minutes between checkpoints")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, help="pictures a step")
     parser.add_argument("--rate", type=float, help="highest learning rate")
     parser.add_argument("--horizon", type=int, help="steps until the learning rate is down")
     parser.add_argument("--steps", type=int, help="stop at this step at the latest")
     parser.add_argument(
-        "--from-text-to-image", type=Path, metavar="CHECKPOINT",
-        help="start the editor from this checkpoint; default: the one under --work, if any",
+        "--from", dest="start", type=Path, metavar="CHECKPOINT",
+        help="start from this checkpoint; default: the one of the model it builds on, if any",
     )  # fmt: skip
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
-    options = _arguments().parse_args(arguments)
+    parser = _arguments()
+    options = parser.parse_args(arguments)
+    if options.all == (options.name is not None):
+        parser.error("give the name of a model, or --all")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from experts.pocket.training.run import run
 
-    names = NAMES if options.name == "all" else (options.name,)
+    names = tuple(RECIPES) if options.all else (options.name,)
+    shares = {name: RECIPES[name].share for name in names}
     for name in names:
-        out = options.out or FOLDERS[name]
+        out = options.out or RECIPES[name].folder
         if options.out and len(names) > 1:
             out = options.out / name
-        record = run(name, out, options)
-        minutes = record["seconds"] / 60
+        minutes = options.minutes * shares[name] / sum(shares.values())
+        record = run(RECIPES[name], out, minutes, options)
         sys.stdout.write(
             f"{name}: {record['steps']} steps, {record['images']} pictures, "
-            f"{minutes:.1f} minutes -> {out}\n"
+            f"{record['seconds'] / 60:.1f} minutes -> {out}\n"
         )
+        sys.stdout.flush()
     return 0
 
 

@@ -29,7 +29,7 @@ class Noun:
 
     Attributes:
         name: Singular, lower case.
-        plural: Plural; equal to `name` for "sheep" and "fish".
+        plural: Plural; equal to `name` for "sheep", "fish", "skis" and "scissors".
         sprite: Code points of the emoji, as the sprite archive names its file.
         natural: Colour word that describes the uncoloured sprite, or None where no one word does.
         paint: Which pixels a colour replaces: "hue" (those near the sprite's own main hue),
@@ -44,6 +44,21 @@ class Noun:
     paint: str | None = None
     hue: float | None = None
 
+    @property
+    def token(self) -> str:
+        """The one word it has in the models' vocabulary: "trafficlight"."""
+        return _joined(self.name)
+
+    @property
+    def plural_token(self) -> str:
+        """As `token`, of the plural."""
+        return _joined(self.plural)
+
+
+def _joined(name: str) -> str:
+    # The fruit has a word of its own, so that no model takes it for the colour.
+    return {"orange": "tangerine", "oranges": "tangerines"}.get(name, name.replace(" ", ""))
+
 
 _NOUNS: Final = (
     Noun("airplane", "airplanes", "2708-fe0f", None, "light"),
@@ -52,42 +67,80 @@ _NOUNS: Final = (
     Noun("ball", "balls", "1f3c0", "orange", "hue"),
     Noun("balloon", "balloons", "1f388", "red", "hue"),
     Noun("banana", "bananas", "1f34c", "yellow"),
-    Noun("bear", "bears", "1f43b"),
+    Noun("bear", "bears", "1f43b", None, "hue"),
+    Noun("bed", "beds", "1f6cf-fe0f", None, "hue"),
+    Noun("bicycle", "bicycles", "1f6b2", None, "hue"),
     Noun("bird", "birds", "1f426", None, "hue"),
     Noun("boat", "boats", "26f5", None, "hue", 75.0),
     Noun("book", "books", "1f4d5", "red", "hue"),
+    Noun("bottle", "bottles", "1f37e", "green", "hue"),
+    Noun("bowl", "bowls", "1f963", "blue", "hue"),
+    Noun("broccoli", "broccolis", "1f966", "green"),
     Noun("bus", "buses", "1f68c", None, "hue", 65.0),
     Noun("cake", "cakes", "1f382"),
     Noun("car", "cars", "1f697", "red", "hue"),
     Noun("carrot", "carrots", "1f955", "orange"),
     Noun("cat", "cats", "1f431", None, "hue"),
+    Noun("cell phone", "cell phones", "1f4f1", None, "hue", 285.0),
     Noun("chair", "chairs", "1fa91", None, "hue"),
     Noun("clock", "clocks", "23f0", None, "hue"),
-    Noun("cow", "cows", "1f404"),
+    Noun("computer keyboard", "computer keyboards", "2328-fe0f", None, "light"),
+    Noun("computer mouse", "computer mice", "1f5b1-fe0f", "white", "light"),
+    Noun("couch", "couches", "1f6cb-fe0f", "blue", "hue"),
+    Noun("cow", "cows", "1f404", None, "light"),
     Noun("cup", "cups", "2615", None, "light"),
     Noun("dog", "dogs", "1f436", None, "hue"),
     Noun("donut", "donuts", "1f369"),
-    Noun("elephant", "elephants", "1f418"),
+    Noun("elephant", "elephants", "1f418", None, "light"),
     Noun("fish", "fish", "1f41f", "blue", "hue"),
     Noun("flower", "flowers", "1f337", None, "hue"),
-    Noun("giraffe", "giraffes", "1f992"),
+    Noun("frisbee", "frisbees", "1f94f", "blue", "hue"),
+    Noun("giraffe", "giraffes", "1f992", None, "hue"),
+    Noun("handbag", "handbags", "1f45c", None, "light"),
     Noun("hat", "hats", "1f9e2", "blue", "hue"),
     Noun("horse", "horses", "1f40e"),
-    Noun("house", "houses", "1f3e0"),
+    Noun("hot dog", "hot dogs", "1f32d"),
+    Noun("house", "houses", "1f3e0", None, "hue"),
+    Noun("kite", "kites", "1fa81"),
+    Noun("knife", "knives", "1f52a", None, "light"),
+    Noun("laptop", "laptops", "1f4bb", None, "light"),
+    Noun("motorcycle", "motorcycles", "1f3cd-fe0f", "red", "hue"),
+    Noun("orange", "oranges", "1f34a", "orange"),
+    Noun("person", "people", "1f6b6"),
     Noun("pizza", "pizzas", "1f355"),
-    Noun("rocket", "rockets", "1f680"),
-    Noun("sheep", "sheep", "1f411"),
+    Noun("potted plant", "potted plants", "1fab4", None, "hue", 50.0),
+    Noun("rocket", "rockets", "1f680", None, "light"),
+    Noun("sandwich", "sandwiches", "1f96a"),
+    Noun("scissors", "scissors", "2702-fe0f", None, "hue"),
+    Noun("sheep", "sheep", "1f411", "white", "light"),
+    Noun("skateboard", "skateboards", "1f6f9", None, "hue"),
+    Noun("skis", "skis", "1f3bf", None, "hue", 45.0),
+    Noun("spoon", "spoons", "1f944", None, "light"),
     Noun("star", "stars", "2b50", "yellow", "hue"),
+    Noun("stop sign", "stop signs", "1f6d1", "red", "hue"),
+    Noun("suitcase", "suitcases", "1f9f3", "blue", "hue"),
+    Noun("teddy bear", "teddy bears", "1f9f8", None, "hue"),
+    Noun("tennis racket", "tennis rackets", "1f3be", None, "hue"),
+    Noun("tie", "ties", "1f454", None, "hue", 310.0),
+    Noun("toilet", "toilets", "1f6bd", "white", "light"),
+    Noun("toothbrush", "toothbrushes", "1faa5", None, "hue"),
+    Noun("traffic light", "traffic lights", "1f6a6"),
     Noun("train", "trains", "1f682"),
-    Noun("tree", "trees", "1f333", "green"),
+    Noun("tree", "trees", "1f333", "green", "hue"),
     Noun("truck", "trucks", "1f69a", None, "hue"),
+    Noun("tv", "tvs", "1f4fa", None, "light"),
     Noun("umbrella", "umbrellas", "2602-fe0f", None, "hue"),
     Noun("vase", "vases", "1f3fa", None, "hue"),
-    Noun("zebra", "zebras", "1f993"),
+    Noun("wine glass", "wine glasses", "1f377", None, "hue"),
+    Noun("zebra", "zebras", "1f993", None, "light"),
 )
 
 NOUNS: Final[Mapping[str, Noun]] = MappingProxyType({noun.name: noun for noun in _NOUNS})
 """Every kind of object, by its singular."""
+
+_BY_TOKEN: Final = {
+    token: noun.name for noun in _NOUNS for token in (noun.token, noun.plural_token)
+}
 
 PLURALS: Final[Mapping[str, str]] = MappingProxyType({noun.plural: noun.name for noun in _NOUNS})
 """Singular by plural."""
@@ -105,6 +158,18 @@ SCENIC_BACKGROUNDS: Final = ("beach", "meadow", "night sky", "sunset", "snow")
 
 BACKGROUNDS: Final = PLAIN_BACKGROUNDS + SCENIC_BACKGROUNDS
 
+STYLES: Final = ("pixel art", "watercolor", "comic")
+"""Treatments of a whole picture; without one it looks like rendered clay."""
+
+SIZES: Final = ("small", "large")
+"""Sizes an object can be said to have."""
+
+SMALL: Final = 15
+"""Longest side, in pixels, up to which an object is small."""
+
+LARGE: Final = 29
+"""Longest side, in pixels, from which an object is large."""
+
 NUMBERS: Final = ("one", "two", "three", "four")
 """Number words; `NUMBERS[n - 1]` says n."""
 
@@ -119,7 +184,7 @@ SYNONYMS: Final[Mapping[str, str]] = MappingProxyType(
         "plane": "airplane", "planes": "airplanes", "aeroplane": "airplane",
         "aeroplanes": "airplanes", "jet": "airplane", "jets": "airplanes",
         "rucksack": "backpack", "rucksacks": "backpacks", "basketball": "ball",
-        "basketballs": "balls", "teddy": "bear", "sailboat": "boat", "sailboats": "boats",
+        "basketballs": "balls", "sailboat": "boat", "sailboats": "boats",
         "ship": "boat", "ships": "boats", "automobile": "car", "automobiles": "cars",
         "kitten": "cat", "kittens": "cats", "kitty": "cat", "mug": "cup", "mugs": "cups",
         "puppy": "dog", "puppies": "dogs", "doughnut": "donut", "doughnuts": "donuts",
@@ -129,7 +194,44 @@ SYNONYMS: Final[Mapping[str, str]] = MappingProxyType(
         "locomotive": "train", "locomotives": "trains", "lorry": "truck", "lorries": "trucks",
         "parasol": "umbrella", "parasols": "umbrellas", "buss": "bus", "busses": "buses",
         "airliner": "airplane", "crimson": "red", "scarlet": "red", "violet": "purple",
-        "golden": "yellow", "snowy": "snow", "seaside": "beach", "seashore": "beach",
+        "golden": "yellow", "tiny": "small", "little": "small", "big": "large",
+        "huge": "large", "giant": "large", "smaller": "small", "bigger": "large",
+        "larger": "large", "watercolour": "watercolor", "cartoon": "comic", "pixelated": "pixelart",
+        "resize": "make",
+        "smartphone": "cellphone",
+        "smartphones": "cellphones",
+        "television": "tv",
+        "televisions": "tvs",
+        "sofa": "couch",
+        "sofas": "couches",
+        "settee": "couch",
+        "settees": "couches",
+        "bike": "bicycle",
+        "bikes": "bicycles",
+        "motorbike": "motorcycle",
+        "motorbikes": "motorcycles",
+        "stoplight": "trafficlight",
+        "stoplights": "trafficlights",
+        "houseplant": "pottedplant",
+        "houseplants": "pottedplants",
+        "teddies": "teddybears",
+        "purse": "handbag",
+        "purses": "handbags",
+        "luggage": "suitcase",
+        "necktie": "tie",
+        "neckties": "ties",
+        "longboard": "skateboard",
+        "longboards": "skateboards",
+        "human": "person",
+        "humans": "people",
+        "persons": "people",
+        "man": "person",
+        "men": "people",
+        "woman": "person",
+        "women": "people",
+        "armchair": "chair",
+        "armchairs": "chairs",
+ "snowy": "snow", "seaside": "beach", "seashore": "beach",
         "grassland": "meadow", "field": "meadow", "sundown": "sunset", "dusk": "sunset",
         "backdrop": "background", "1": "one", "2": "two", "3": "three", "4": "four",
         "single": "one", "underneath": "below", "beneath": "below",
@@ -137,7 +239,17 @@ SYNONYMS: Final[Mapping[str, str]] = MappingProxyType(
 )  # fmt: skip
 """Words read as another word of the world, plural as plural."""
 
+_ORANGE: Final = (
+    r"orange(?! (?:background|" + "|".join(
+        sorted({_joined(word) for noun in _NOUNS for word in (noun.name, noun.plural)})
+    ) + r")\b)\b"
+)  # fmt: skip
+"""The word orange where no noun follows it."""
+
 PHRASES: Final[tuple[tuple[str, str], ...]] = (
+    (r"\boranges\b", "tangerines"),
+    (rf"\b(an|one|the|another) {_ORANGE}", r"\1 tangerine"),
+    (rf"\b(red|yellow|green|blue|purple|white|black|small|large) {_ORANGE}", r"\1 tangerine"),
     (r"\b(?:to|on|at) (?:the )?(left|right)(?: (?:side|hand side))? of\b", r"\1 of"),
     (r"\b(?:in|of|on) (?:the |this |a )?(?:photo|picture|image|scene)\b", " "),
     (r"\bon top of\b", "above"),
@@ -147,6 +259,7 @@ PHRASES: Final[tuple[tuple[str, str], ...]] = (
     (r"\bunder\b", "below"),
     (r"\bover\b", "above"),
     (r"\b(?:a|an) (?:photo|picture|image|drawing) of\b", " "),
+    (r"\bpixelart\b", "pixel art"),
     (r"\b(?:a|an|the|some)\b", " "),
 )  # fmt: skip
 """Rewriting rules (pattern, replacement), in order, that bring a text to the world's few forms."""
@@ -157,15 +270,20 @@ _FUNCTION_WORDS: Final = (
     "right", "set", "should", "so", "that", "there", "to", "turn", "with", "delete", "place",
     "paint", "recolour", "into", "another", "more", "all", "everything", "else", "showing",
     "standing", "next", "swap", "for", "erase", "away", "take", "draw", "insert", "than",
+    "only", "style", "painting", "picture", "image", "drawing", "this", "render", "as",
+    "look", "like",
+
 )  # fmt: skip
 
 
 def _vocabulary() -> tuple[str, ...]:
     words: dict[str, None] = {}
     for noun in _NOUNS:
-        words[noun.name] = None
-        words[noun.plural] = None
-    for phrase in (*COLOURS, *BACKGROUNDS, *NUMBERS, *RELATIONS, *_FUNCTION_WORDS):
+        words[noun.token] = None
+        words[noun.plural_token] = None
+    for phrase in (
+        *COLOURS, *SIZES, *STYLES, *BACKGROUNDS, *NUMBERS, *RELATIONS, *_FUNCTION_WORDS
+    ):  # fmt: skip
         for word in phrase.split():
             words[word] = None
     return tuple(words)
@@ -174,7 +292,32 @@ def _vocabulary() -> tuple[str, ...]:
 VOCABULARY: Final = _vocabulary()
 """Every word that has a token of its own, in token order (after the special tokens)."""
 
-KNOWN_WORDS: Final = frozenset(VOCABULARY) | frozenset(SYNONYMS) | {
+COMPOUNDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "soccer ball": "ball",
+        "soccer balls": "balls",
+        "sports ball": "ball",
+        "sports balls": "balls",
+        "mobile phone": "cellphone",
+        "mobile phones": "cellphones",
+        "notebook computer": "laptop",
+        "notebook computers": "laptops",
+        "tennis racquet": "tennisracket",
+        "tennis racquets": "tennisrackets",
+        "computer mouses": "computermice",
+        **{
+            word: _joined(word)
+            for noun in _NOUNS
+            for word in (noun.plural, noun.name)
+            if " " in word
+        },
+    }
+)
+"""Names of several words, and the one word of the vocabulary that stands for each."""
+
+KNOWN_WORDS: Final = frozenset(VOCABULARY) | frozenset(SYNONYMS) | frozenset(
+    word for name in COMPOUNDS for word in name.split()
+) | {"orange", "oranges"} | {
     "a", "an", "the", "some", "photo", "picture", "image", "drawing", "scene", "this", "under",
     "over", "front", "against", "at", "top", "side", "hand",
 }  # fmt: skip
@@ -194,6 +337,8 @@ def normalise(text: str) -> str:
         Words with single spaces between them; "" where nothing is left.
     """
     text = re.sub(r"[^a-z0-9]+", " ", text.lower())
+    for name, word in COMPOUNDS.items():
+        text = re.sub(rf"\b{name}\b", word, text)
     for word, meaning in SYNONYMS.items():
         text = re.sub(rf"\b{word}\b", meaning, text)
     for pattern, replacement in PHRASES:
@@ -210,7 +355,7 @@ def unknown_words(text: str) -> tuple[str, ...]:
 def find_noun(word: str) -> Noun | None:
     """The kind of object a word names: singular, plural or synonym; None for any other word."""
     word = SYNONYMS.get(word.lower(), word.lower())
-    return NOUNS.get(PLURALS.get(word, word))
+    return NOUNS.get(PLURALS.get(word, _BY_TOKEN.get(word, word)))
 
 
 def paintable(noun: str) -> bool:

@@ -157,6 +157,7 @@ def _parts() -> list[Finding]:
     try:
         registry = load_registry(registry_files(None))
         findings.append(Finding("registry", "ok", f"{len(registry)} experts"))
+        findings += [Finding("registry", "warning", line) for line in registry.warnings]
     except PoserError as error:
         findings.append(Finding("registry", "failure", str(error)))
     try:

@@ -11,6 +11,7 @@ import typer
 
 from poser.cli.options import Json, registry_files
 from poser.cli.options import Registry as RegistryFiles
+from poser.cli.probe import probe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from poser.core.expert import ExpertSpec
 
 app = typer.Typer(
-    help="List, show and check the experts that a plan can call.", no_args_is_help=True
+    help="List, show, check and measure the experts that a plan can call.", no_args_is_help=True
 )
 
 CHECK_FAILED = 6
@@ -76,6 +77,7 @@ def show_expert(
     if as_json:
         _print_json({**_summary(found, spec), **_plain(spec)})
         return
+    measure = found.tables.get(spec.id)
     from rich.markup import escape
     from rich.table import Table
 
@@ -88,6 +90,9 @@ def show_expert(
     table.add_column(overflow="fold")
     for key, value in _rows(spec):
         table.add_row(key, escape(value))
+    if measure is not None:
+        by = f"{measure.n} tasks a skill, by {measure.evaluator} {measure.evaluator_revision}"
+        table.add_row("measured", escape(by))
     table.add_row("stated at", escape(found.origin(spec.id)))
     _print_table(console, table)
 
@@ -128,6 +133,9 @@ def check_experts(
         console.print(f"{len(reports) - failed} of {len(reports)} experts work")
     if failed:
         raise typer.Exit(CHECK_FAILED)
+
+
+app.command("probe")(probe)
 
 
 def _load(files: list[Path] | None) -> Registry:

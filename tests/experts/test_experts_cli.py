@@ -39,8 +39,15 @@ experts:
     adapter: diffusers
     task: image_to_image
     source: ./none
-  - {{id: pocket/text-to-image, enabled: false}}
+  - {{id: pocket/painter, enabled: false}}
+  - {{id: pocket/counter, enabled: false}}
+  - {{id: pocket/layout, enabled: false}}
+  - {{id: pocket/adder, enabled: false}}
+  - {{id: pocket/remover, enabled: false}}
+  - {{id: pocket/recolourer, enabled: false}}
+  - {{id: pocket/scenery, enabled: false}}
   - {{id: pocket/editor, enabled: false}}
+  - {{id: pocket/enlarger, enabled: false}}
 """
 
 

@@ -26,8 +26,8 @@ DOCS = (ROOT / "docs" / "experts.md").read_text(encoding="utf-8")
 
 def test_the_example_loads_and_its_typesetter_works() -> None:
     registry = load_registry([EXAMPLE])
-    assert registry["pocket/text-to-image"].defaults["num_inference_steps"] == 16
-    assert "guidance_scale" in registry["pocket/text-to-image"].defaults
+    assert registry["pocket/painter"].defaults["num_inference_steps"] == 16
+    assert "guidance_scale" in registry["pocket/painter"].defaults
     assert "sdxl/base" not in registry
     assert check_expert(registry, "my/golden-title").ok
 
@@ -75,7 +75,7 @@ def test_the_adapter_of_the_docs_works() -> None:
     blocks = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
     names: dict[str, Any] = {}
     exec(next(block for block in blocks if "class SketchExpert" in block), names)
-    spec = load_registry()["pocket/text-to-image"]
+    spec = load_registry()["pocket/painter"]
     request = ExpertRequest(expert=spec.id, task=spec.task, prompt="a cat")
     (made,) = names["SketchExpert"](spec).generate([request], MemoryPictures())
     assert made.image.size == (256, 256)

@@ -261,7 +261,7 @@ def test_a_broken_package_is_reported_and_the_rest_works(
 
 def test_the_built_in_experts_come_through_the_same_door() -> None:
     registry = load_registry()
-    assert {"typography", "pocket/text-to-image", "pocket/editor"} <= set(registry)
+    assert {"typography", "pocket/painter", "pocket/editor"} <= set(registry)
     assert not registry.warnings
     for spec in registry.values():
         assert spec.licence

@@ -8,18 +8,28 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from PIL import Image
+from transformers import BertModel
 
-from experts.pocket.pipeline import PocketEditPipeline, PocketTextToImagePipeline
+from experts.pocket.pipeline import (
+    PocketEditPipeline,
+    PocketTextToImagePipeline,
+    encode_text,
+    load_text_encoder,
+)
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.diffusion import Denoiser
+from experts.pocket.training.text import text_config
+
+SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
 
 
 def build(edits: bool) -> Any:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(32)
-    model = Denoiser(len(tokenizer), edits, channels=(32, 32), text_width=32, text_layers=1).eval()
+    model = Denoiser((32, 32, 32), 32, edits).eval()
+    encoder = BertModel(text_config(len(tokenizer), **SIZES)).eval()
     kind = PocketEditPipeline if edits else PocketTextToImagePipeline
-    pipeline = kind(model.unet, model.text_encoder, tokenizer, FlowMatchEulerDiscreteScheduler())
+    pipeline = kind(model.unet, encoder, tokenizer, FlowMatchEulerDiscreteScheduler())
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -46,7 +56,40 @@ def test_saved_and_loaded_it_draws_the_same(edits: bool, tmp_path: Path) -> None
         for p in (pipeline, loaded)
     )
     assert one.shape == (1, 64, 64, 3)
+    assert np.allclose(one, two, atol=1e-6)
+
+
+def test_pipelines_share_a_text_encoder(tmp_path: Path) -> None:
+    pipeline = build(False)
+    text = tmp_path / "shared"
+    pipeline.text_encoder.save_pretrained(text / "text_encoder")
+    pipeline.tokenizer.save_pretrained(text / "tokenizer")
+    pipeline.save_sharing(tmp_path / "painter", text)
+    assert not (tmp_path / "painter" / "text_encoder").exists()
+    loaded = PocketTextToImagePipeline.from_pretrained(tmp_path / "painter")
+    loaded.set_progress_bar_config(disable=True)
+    one, two = (
+        p("a cat", num_inference_steps=2, generator=seeds(3), output_type="np").images
+        for p in (pipeline, loaded)
+    )
     assert np.array_equal(one, two)
+    other = BertModel(text_config(len(pipeline.tokenizer), **SIZES))
+    other.save_pretrained(text / "text_encoder")
+    with pytest.raises(OSError, match="another text encoder"):
+        PocketTextToImagePipeline.from_pretrained(tmp_path / "painter")
+
+
+def test_texts_of_any_length_are_masked(tmp_path: Path) -> None:
+    """Attention over text and picture once took a text of 16 tokens for an unmasked one."""
+    pipeline = build(False)
+    pipeline.text_encoder.save_pretrained(tmp_path / "text_encoder")
+    pipeline.tokenizer.save_pretrained(tmp_path / "tokenizer")
+    encoder, tokenizer = load_text_encoder(tmp_path)
+    for words in range(1, 20):
+        states, mask = encode_text(tokenizer, encoder, ["cat " * words, "dog"])
+        assert states.shape[1] == mask.shape[1]
+        assert states.shape[1] % 2 == 1
+        assert mask[1].sum() == 3
 
 
 def test_the_seed_decides() -> None:
@@ -111,17 +154,14 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_an_editor_starts_from_the_drawing_model() -> None:
-    tokenizer = build_tokenizer(32)
-    sizes: dict[str, Any] = {"channels": (32, 32), "text_width": 32, "text_layers": 1}
-    drawing = Denoiser(len(tokenizer), False, **sizes)
-    editor = Denoiser(len(tokenizer), True, **sizes)
-    editor.take_from_drawing(drawing.state_dict())
-    noisy, states = torch.randn(2, 48, 16, 16), torch.randn(2, 5, 32)
-    before = torch.randn(2, 48, 16, 16)
+    drawing, editor = Denoiser((32, 32, 32), 32, False), Denoiser((32, 32, 32), 32, True)
+    editor.take_from(drawing.state_dict())
+    noisy, states = torch.randn(2, 12, 32, 32), torch.randn(2, 5, 32)
+    before = torch.randn(2, 12, 32, 32)
     with torch.no_grad():
         first = drawing.unet(noisy, torch.tensor([500.0, 20.0]), states).sample
         second = editor.unet(
             torch.cat([noisy, before], 1), torch.tensor([500.0, 20.0]), states
         ).sample
-    assert torch.allclose(first, second[:, :48], atol=1e-5)
-    assert torch.allclose(second[:, 48:], torch.tensor(-2.0))
+    assert torch.allclose(first, second[:, :12], atol=1e-5)
+    assert torch.allclose(second[:, 12:], torch.tensor(-2.0))

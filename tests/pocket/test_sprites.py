@@ -62,7 +62,7 @@ def test_the_real_archive_has_every_sprite() -> None:
     except (SpriteArchiveError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"no sprite archive here: {error}")
     for noun in world.NOUNS:
-        assert max(sheet.master(noun, None).size) == 128
+        assert max(sheet.master(noun, None).size) == 256
         cut = sheet.cut(noun, "red" if world.paintable(noun) else None, 20, True)
         assert max(cut.shape[:2]) == 20
         assert 0 <= cut.min() <= cut.max() <= 1

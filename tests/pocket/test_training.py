@@ -7,37 +7,58 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from experts.pocket.recipes import Recipe
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.diffusion import DiffusionTask
-from experts.pocket.training.loop import Schedule, Task, replace_file, train
+from experts.pocket.training.files import replace_file
+from experts.pocket.training.loop import Schedule, Task, train
+from experts.pocket.training.text import TextTask
 from experts.pocket.training.vqa import CriticModel, CriticTask, critic_config
 
 CPU = torch.device("cpu")
 
 
-def build(name: str, sheet: SpriteSheet) -> Task:
+@pytest.fixture(scope="session")
+def text(sheet: SpriteSheet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("text")
+    task = reader(sheet)
+    task.export(task.model.state_dict(), folder, {})
+    return folder
+
+
+def reader(sheet: SpriteSheet) -> TextTask:
+    return TextTask(
+        sheet, 0, 4, CPU, hidden_size=32, num_hidden_layers=1, intermediate_size=32,
+    )  # fmt: skip
+
+
+def build(name: str, sheet: SpriteSheet, text: Path) -> Task:
+    if name == "text":
+        return reader(sheet)
     if name == "critic":
         return CriticTask(
             sheet, 0, 4, CPU, hidden_size=48, num_hidden_layers=2, num_attention_heads=3,
             intermediate_size=64,
         )  # fmt: skip
-    return DiffusionTask(name, sheet, 0, 4, CPU, channels=(32, 32), text_width=32, text_layers=1)
+    recipe = Recipe(name, "draw" if name == "painter" else "edit", Path(), 1, 1e-3, 4,
+                    channels=(32, 32, 32))  # fmt: skip
+    return DiffusionTask(recipe, sheet, 0, 4, CPU, text)
 
 
-@pytest.mark.parametrize("name", ["text_to_image", "editor", "critic"])
+@pytest.mark.parametrize("name", ["text", "painter", "editor", "critic"])
 def test_resumed_training_ends_with_the_same_weights(
-    name: str, sheet: SpriteSheet, tmp_path: Path
+    name: str, sheet: SpriteSheet, text: Path, tmp_path: Path
 ) -> None:
     schedule = Schedule(minutes=10, steps=4, batch=4, warmup=2, horizon=4)
-    straight = build(name, sheet)
+    straight = build(name, sheet, text)
     train(straight, schedule, tmp_path / "a", tmp_path / "out_a")
     train(
-        build(name, sheet),
+        build(name, sheet, text),
         Schedule(minutes=10, steps=2, batch=4, warmup=2, horizon=4),
         tmp_path / "b",
         tmp_path / "out_b",
     )
-    resumed = build(name, sheet)
+    resumed = build(name, sheet, text)
     record = train(resumed, schedule, tmp_path / "b", tmp_path / "out_b")
     assert record["steps"] == 4
     assert record["images"] == 16

@@ -19,7 +19,7 @@ def test_world_imports_nothing_heavy() -> None:
 
 
 def test_sizes_of_the_world() -> None:
-    assert 36 <= len(world.NOUNS) <= 40
+    assert len(world.NOUNS) == 72
     assert len(world.COLOURS) == 8
     assert len(world.PLAIN_BACKGROUNDS) == 8
     assert len(world.SCENIC_BACKGROUNDS) >= 4
@@ -34,6 +34,10 @@ def test_sizes_of_the_world() -> None:
         ("puppies", "dog"),
         ("sheep", "sheep"),
         ("Bus", "bus"),
+        ("wine glasses", "wine glass"),
+        ("wineglass", "wine glass"),
+        ("oranges", "orange"),
+        ("sofa", "couch"),
     ],
 )
 def test_find_noun(word: str, noun: str) -> None:
@@ -60,6 +64,12 @@ def test_unknown_words() -> None:
         ("a cat under a tree", "cat below tree"),
         ("two mugs against a blue background", "two cups on blue background"),
         ("Change the background to a beach.", "change background to beach"),
+        ("two hot dogs and a big teddy bear", "two hotdogs and large teddybear"),
+        ("an orange car left of an orange", "orange car left of tangerine"),
+        ("Is the orange orange?", "is tangerine orange"),
+        ("make the cup orange", "make cup orange"),
+        ("the orange background", "orange background"),
+        ("a watercolour painting of a tiny sofa", "watercolor painting of small couch"),
         ("", ""),
     ],
 )

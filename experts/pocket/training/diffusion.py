@@ -1,7 +1,8 @@
-"""Flow-matching training of the drawing and the editing model."""
+"""Flow-matching training of the drawing and the editing models."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,88 +10,91 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.attention_processor import AttnAddedKVProcessor
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import BertConfig, BertModel
 
 from experts.pocket import world
+from experts.pocket.degrade import soften
+from experts.pocket.drawing import mask_of, render
+from experts.pocket.edits import sample_edit
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import caption
 from experts.pocket.pipeline import (
-    SIGMA_FLOOR,
+    SCHEDULER_SHIFT,
     PocketEditPipeline,
     PocketTextToImagePipeline,
     encode_text,
-    predict_clean,
+    load_text_encoder,
+    predict,
 )
-from experts.pocket.scenes import render, sample_scene
+from experts.pocket.recipes import Recipe
+from experts.pocket.sampling import sample_drawn_scene
 from experts.pocket.sprites import SpriteSheet
-from experts.pocket.tokens import build_tokenizer
+from experts.pocket.training.tensors import to_tensor
 
-FACTOR = 4
-MAX_TOKENS = 32
+FACTOR = 2
+"""Side of the squares of pixels that become channels."""
+
+CELL = 4
+"""Side in pixels of the cells whose meaning is also learned."""
+
 MEANING_SHARE = 0.1
-SIMPLE_UNTIL = 8000
+GATE_SHARE = 0.15
+LEVEL_FLOOR = 0.5
+"""Noise level below which the error of the velocity is not weighted further. What an object is
+gets decided above it; with a lower floor, fine detail outweighs that tenfold."""
+SIMPLE_UNTIL = 2500
+OBJECTS_WEIGH = 2.5
+"""Weight in the loss of a pixel that shows an object; one of background weighs 1."""
+
+
+def build_unet(channels: tuple[int, ...], text_width: int, edits: bool) -> UNet2DConditionModel:
+    """A UNet over space-to-depth pixels, with random weights.
+
+    Attention, at every level but the two finest, is of the simple kind: picture and text in one
+    softmax, no feed-forward part. It has two thirds of the weights of the usual kind and learned
+    as fast.
+
+    Args:
+        channels: By level, finest first.
+        text_width: Width of the text states.
+        edits: Whether it also takes a picture before, and gates what it changes.
+    """
+    pixels = 3 * FACTOR * FACTOR
+    plain = 2
+    deeper = len(channels) - plain
+    unet = UNet2DConditionModel(
+        sample_size=world.NATIVE_SIZE // FACTOR,
+        in_channels=2 * pixels if edits else pixels,
+        out_channels=pixels + FACTOR * FACTOR if edits else pixels,
+        block_out_channels=channels,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) * plain + ("SimpleCrossAttnDownBlock2D",) * deeper,
+        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+        up_block_types=("SimpleCrossAttnUpBlock2D",) * deeper + ("UpBlock2D",) * plain,
+        cross_attention_dim=text_width,
+        attention_head_dim=16 if channels[plain] % 32 else 32,
+        time_embedding_dim=256,
+        norm_num_groups=16,
+    )
+    unet.set_attn_processor(AttnAddedKVProcessor())
+    return unet
 
 
 class Denoiser(nn.Module):
-    """A UNet and its text encoder, trained together."""
+    """A UNet, and the head that only its training uses."""
 
-    def __init__(
-        self,
-        vocabulary: int,
-        edits: bool,
-        channels: tuple[int, ...] = (64, 96, 160),
-        text_width: int = 160,
-        text_layers: int = 3,
-        sample_size: int = world.NATIVE_SIZE // FACTOR,
-    ) -> None:
-        """Builds both with random weights.
-
-        Args:
-            vocabulary: Number of tokens.
-            edits: Whether it also takes a picture before, and gates what it changes.
-            channels: UNet channels by level; the first level has no attention.
-            text_width: Width of the text states.
-            text_layers: Layers of the text encoder.
-            sample_size: Side of the space-to-depth picture.
-        """
+    def __init__(self, channels: tuple[int, ...], text_width: int, edits: bool) -> None:
+        """Builds both with random weights; arguments as of `build_unet`."""
         super().__init__()
-        pixels = 3 * FACTOR * FACTOR
-        deeper = len(channels) - 1
-        self.unet = UNet2DConditionModel(
-            sample_size=sample_size,
-            in_channels=2 * pixels if edits else pixels,
-            out_channels=pixels + FACTOR * FACTOR if edits else pixels,
-            block_out_channels=channels,
-            layers_per_block=1,
-            down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * deeper,
-            up_block_types=("CrossAttnUpBlock2D",) * deeper + ("UpBlock2D",),
-            cross_attention_dim=text_width,
-            attention_head_dim=4,  # diffusers reads this as the number of heads
-            norm_num_groups=16,
-        )
-        self.unet.set_attn_processor(AttnProcessor())
-        # What each 4-pixel cell shows, read off the last level but one; dropped at export.
-        self.meaning = nn.Conv2d(channels[1], LABELS, 1)
+        self.unet = build_unet(channels, text_width, edits)
+        # What each cell shows, read off the last level with attention; dropped at export.
+        self.meaning = nn.Conv2d(channels[2], LABELS, 1)
         assert self.meaning.bias is not None
         nn.init.constant_(self.meaning.bias, -4.0)
         self._seen: list[Tensor] = []
-        self.unet.up_blocks[-2].register_forward_hook(lambda _m, _i, out: self._seen.append(out))
-        self.text_encoder = BertModel(
-            BertConfig(
-                vocab_size=vocabulary,
-                hidden_size=text_width,
-                num_hidden_layers=text_layers,
-                num_attention_heads=4,
-                intermediate_size=4 * text_width,
-                max_position_embeddings=MAX_TOKENS,
-                hidden_dropout_prob=0.0,
-                attention_probs_dropout_prob=0.0,
-            ),
-            add_pooling_layer=False,
-        )
+        self.unet.up_blocks[-3].register_forward_hook(lambda _m, _i, out: self._seen.append(out))
 
     def read_meaning(self) -> Tensor:
         """Logits (batch, labels, rows, columns) of what the last call's cells show."""
@@ -99,105 +103,109 @@ class Denoiser(nn.Module):
         logits: Tensor = self.meaning(seen)
         return logits
 
-    def take_from_drawing(self, drawing: dict[str, Tensor]) -> None:
-        """Starts an editor from a drawing model's weights.
+    def take_from(self, other: dict[str, Tensor]) -> None:
+        """Starts from the weights of a model of the same channels.
 
-        The channels it does not have (the picture before; the gate) start at zero, the gate's
-        bias at -2: at first the picture before shows through.
+        Where an editor starts from a drawing model, the channels that are missing there (the
+        picture before; the gate) start at zero, the gate's bias at -2: at first the picture
+        before shows through.
 
         Args:
-            drawing: `state_dict` of a `Denoiser` that draws, of the same channels.
+            other: `state_dict` of a `Denoiser`.
         """
         own = self.state_dict()
         pixels = 3 * FACTOR * FACTOR
-        for key, value in drawing.items():
-            if key == "unet.conv_in.weight":
-                own[key].zero_()
-                own[key][:, :pixels] = value
-            elif key == "unet.conv_out.weight":
-                own[key].zero_()
-                own[key][:pixels] = value
-            elif key == "unet.conv_out.bias":
-                own[key].fill_(-2.0)
-                own[key][:pixels] = value
-            else:
+        for key, value in other.items():
+            if own[key].shape == value.shape:
                 own[key].copy_(value)
-
-
-def to_tensor(images: list[np.ndarray], device: torch.device) -> Tensor:
-    """Pictures (height, width, 3) of bytes to (batch, 3, height, width) in [-1, 1]."""
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-    return stacked.to(device).float().div_(127.5).sub_(1)
+                continue
+            own[key].fill_(-2.0 if key == "unet.conv_out.bias" else 0.0)
+            if key == "unet.conv_in.weight":
+                own[key][:, :pixels] = value
+            else:
+                own[key][:pixels] = value
 
 
 def draw_sigma(count: int, source: torch.Generator) -> Tensor:
     """Noise levels to train at: (count,) in (0, 1).
 
-    Mostly logit-normal. One in five is almost pure noise, which that distribution hardly ever
-    draws, though background and layout are decided there.
+    Two thirds are logit-normal. One in five is almost pure noise, which that distribution hardly
+    ever draws, though background and layout are decided there; the rest is where few-step sampling
+    ends.
     """
-    middle = torch.sigmoid(torch.randn(count, generator=source) + 0.5)
+    middle = torch.sigmoid(torch.randn(count, generator=source) + 0.6)
     high = 1 - 0.2 * torch.rand(count, generator=source).square()
-    return torch.where(torch.rand(count, generator=source) < 0.2, high, middle)
+    low = 0.1 + 0.5 * torch.rand(count, generator=source)
+    chance = torch.rand(count, generator=source)
+    return torch.where(chance < 0.2, high, torch.where(chance < 0.35, low, middle))
 
 
 class DiffusionTask:
-    """The loss and the export of `text_to_image` and `editor`."""
+    """The loss and the export of the drawing and the editing models."""
 
     def __init__(
         self,
-        name: str,
+        recipe: Recipe,
         sheet: SpriteSheet,
         seed: int,
         batch: int,
         device: torch.device,
-        **sizes: Any,
+        text: Path,
     ) -> None:
         """Builds the model and its data.
 
         Args:
-            name: "text_to_image" or "editor".
+            recipe: What it is taught.
             sheet: Sprites.
             seed: Of the weights and of all data.
             batch: Pictures a step.
             device: Where to train.
-            **sizes: Passed on to `Denoiser`.
+            text: Folder of the trained text encoder; it stays as it is.
         """
-        self.name, self.sheet, self.seed, self.batch = name, sheet, seed, batch
+        self.name, self.recipe = recipe.name, recipe
+        self.sheet, self.seed, self.batch = sheet, seed, batch
         self.device = device
-        self.edits = name == "editor"
-        self.tokenizer = build_tokenizer(MAX_TOKENS)
+        self.edits = recipe.task == "edit"
+        self.text_encoder, self.tokenizer = load_text_encoder(text)
+        self.text_encoder.to(device)
+        self.text = text
         torch.manual_seed(seed)
-        self.denoiser = Denoiser(len(self.tokenizer), self.edits, **sizes).to(device)
+        width = int(self.text_encoder.config.hidden_size)
+        self.denoiser = Denoiser(recipe.channels, width, self.edits).to(device)
         self.model: nn.Module = self.denoiser
+        self._simple_until = 0 if recipe.start else SIMPLE_UNTIL
         self._draw: Callable[[np.random.Generator, int], tuple[Any, ...]] = (
             self._edit_pair if self.edits else self._picture
         )
 
+    def start_from(self, state: dict[str, Any]) -> None:
+        """Takes over the averaged weights of a checkpoint of the same channels."""
+        self.denoiser.take_from(state["averaged"])
+
     def _picture(self, rng: np.random.Generator, step: int) -> tuple[Any, ...]:
         # Simple scenes first: what an object looks like is learned soonest where there are few.
-        simple = rng.random() < 0.6 * max(0.0, 1 - step / SIMPLE_UNTIL)
-        scene, relations = (
-            sample_scene(self.sheet, rng, int(rng.integers(1, 3)), most=2)
-            if simple
-            else sample_scene(self.sheet, rng)
+        share = 0.6 * max(0.5, 1 - step / self._simple_until) if self._simple_until else 0.0
+        simple = rng.random() < share
+        scene, relations = sample_drawn_scene(
+            self.sheet, rng, "simple" if simple else self.recipe.scenes
         )
-        labels = patch_labels(self.sheet, scene, FACTOR)
-        return caption(scene, relations, rng), render(self.sheet, scene), labels
+        labels = patch_labels(self.sheet, scene, CELL)
+        text = caption(scene, relations, rng).text
+        return text, render(self.sheet, scene), labels, mask_of(self.sheet, scene) >= 0
 
     def _edit_pair(self, rng: np.random.Generator, _step: int) -> tuple[Any, ...]:
-        from experts.pocket.edits import sample_edit
-
-        edit = sample_edit(self.sheet, rng)
+        operation = None
+        if self.recipe.operations:
+            names, shares = zip(*self.recipe.operations, strict=True)
+            operation = str(rng.choice(names, p=shares))
+        edit = sample_edit(self.sheet, rng, operation)
         before, after = render(self.sheet, edit.before), render(self.sheet, edit.after)
         changed = (before != after).any(-1)
-        if rng.random() < 0.4:
-            from experts.pocket.degrade import soften
-
+        if rng.random() < 0.4 and operation != "style":
             before = soften(before, rng)
             after = np.where(changed[..., None], after, before)
-        labels = patch_labels(self.sheet, edit.after, FACTOR)
-        return edit.instruction, after, labels, before, changed
+        labels = patch_labels(self.sheet, edit.after, CELL)
+        return edit.instruction, after, labels, changed, before
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The flow-matching loss of one batch; see `experts.pocket.training.loop.Task`."""
@@ -206,14 +214,15 @@ class DiffusionTask:
         drawn = [self._draw(rng, step) for _ in range(self.batch)]
         texts = ["" if rng.random() < 0.1 else item[0] for item in drawn]
         clean = to_tensor([item[1] for item in drawn], self.device)
-        before = to_tensor([item[3] for item in drawn], self.device) if self.edits else None
+        before = to_tensor([item[4] for item in drawn], self.device) if self.edits else None
         noise = torch.randn(clean.shape, generator=noise_source).to(self.device)
         sigma = draw_sigma(len(drawn), noise_source).to(self.device)
         level = sigma[:, None, None, None]
         noisy = (1 - level) * clean + level * noise
         with torch.autocast(self.device.type, torch.bfloat16):
-            states, mask = encode_text(self.tokenizer, self.denoiser.text_encoder, texts)
-            guess, gate = predict_clean(self.denoiser.unet, noisy, sigma, states, mask, before)
+            with torch.no_grad():
+                states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
+            guess, gate = predict(self.denoiser.unet, noisy, sigma, states, mask, before)
             meaning = self.denoiser.read_meaning()
         labels = torch.from_numpy(np.stack([item[2] for item in drawn])).permute(0, 3, 1, 2)
         meaning_loss = (
@@ -223,44 +232,39 @@ class DiffusionTask:
             .sum(1)
             .mean()
         )
-        figures = {"meaning": float(meaning_loss.detach())}
-        error = ((guess.float() - clean) / level.clamp(min=SIGMA_FLOOR)).square()
-        if gate is None:
-            figures["velocity"] = float(error.detach().mean())
-            return error.mean() + MEANING_SHARE * meaning_loss, figures
-        changed = torch.from_numpy(np.stack([item[4] for item in drawn])).to(self.device)
-        kept = torch.tensor([bool(text) for text in texts], device=self.device)
-        target = changed[:, None].float()
-        places = functional.binary_cross_entropy_with_logits(
-            gate.float(), target, reduction="none"
-        ).mean((1, 2, 3))
-        gate_loss = (places * kept).sum() / kept.sum().clamp(min=1)
-        # The unchanged pixels copy themselves; what there is to learn lies in the changed ones.
-        weight = 1 + 3 * target
-        loss = (error * weight).mean() + 0.1 * gate_loss + MEANING_SHARE * meaning_loss
-        figures["velocity"] = float(error.detach().mean())
-        figures["gate"] = float(gate_loss.detach())
+        error = ((guess - clean) / level.clamp(min=LEVEL_FLOOR)).square()
+        marked = torch.from_numpy(np.stack([item[3] for item in drawn])).to(self.device)
+        target = marked[:, None].float()
+        weight = 1 + (OBJECTS_WEIGH - 1) * target
+        figures = {"meaning": float(meaning_loss.detach()), "error": float(error.detach().mean())}
+        loss = (error * weight).mean() + MEANING_SHARE * meaning_loss
+        if gate is not None:
+            kept = torch.tensor([bool(text) for text in texts], device=self.device)
+            places = functional.binary_cross_entropy_with_logits(
+                gate.float(), target, reduction="none"
+            ).mean((1, 2, 3))
+            gate_loss = (places * kept).sum() / kept.sum().clamp(min=1)
+            figures["gate"] = float(gate_loss.detach())
+            loss = loss + GATE_SHARE * gate_loss
         return loss, figures
 
     def export(self, averaged: dict[str, Tensor], folder: Path, record: dict[str, Any]) -> None:
-        """Saves the averaged weights in float16 as a diffusers pipeline."""
-        copy = Denoiser.__new__(Denoiser)
-        nn.Module.__init__(copy)
-        copy.unet = UNet2DConditionModel.from_config(self.denoiser.unet.config)
-        copy.text_encoder = BertModel(self.denoiser.text_encoder.config)
-        copy.load_state_dict({k: v.cpu() for k, v in averaged.items()}, strict=False)
-        # Loaders of BERT expect a pooler; nothing here reads it.
-        nn.init.zeros_(copy.text_encoder.pooler.dense.weight)
-        copy.half().eval()
+        """Saves the averaged weights in float16 as a diffusers pipeline.
+
+        The text encoder is not saved again: it stands in the folder beside, and its hash in the
+        pipeline's configuration.
+        """
+        unet = UNet2DConditionModel.from_config(self.denoiser.unet.config)
+        unet.load_state_dict(
+            {k.removeprefix("unet."): v.cpu() for k, v in averaged.items() if k[:5] == "unet."}
+        )
         kind = PocketEditPipeline if self.edits else PocketTextToImagePipeline
         pipeline = kind(
-            unet=copy.unet,
-            text_encoder=copy.text_encoder,
+            unet=unet.half().eval(),
+            text_encoder=self.text_encoder,
             tokenizer=self.tokenizer,
-            scheduler=FlowMatchEulerDiscreteScheduler(shift=2.0),
+            scheduler=FlowMatchEulerDiscreteScheduler(shift=SCHEDULER_SHIFT),
             native_size=world.NATIVE_SIZE,
         )
-        pipeline.save_pretrained(folder, safe_serialization=True)
-        import json
-
+        pipeline.save_sharing(folder, self.text)
         (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")

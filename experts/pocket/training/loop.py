@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from experts.pocket.training.files import publish
 
 
 class Task(Protocol):
@@ -57,7 +58,7 @@ class Schedule:
     warmup: int = 200
     horizon: int = 10_000
     floor: float = 0.08
-    decay: float = 0.9993
+    decay: float = 0.998
     every: float = 5.0
 
     def rate_at(self, step: int) -> float:
@@ -67,34 +68,11 @@ class Schedule:
         return self.rate * warm * (self.floor + (1 - self.floor) * turn)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a kill, sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _save(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_suffix(".writing")
     torch.save(state, scratch)
     scratch.replace(path)
-
-
-def publish(source: Path, folder: Path) -> None:
-    """Moves every file of an exported folder over the one in place, each at once."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            replace_file(folder / path.relative_to(source), path.read_bytes())
 
 
 def train(task: Task, schedule: Schedule, work: Path, out: Path) -> dict[str, Any]:

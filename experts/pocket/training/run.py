@@ -8,11 +8,9 @@ from typing import Any
 
 import torch
 
+from experts.pocket.recipes import RECIPES, Recipe
 from experts.pocket.sprites import SpriteSheet, cache_folder
 from experts.pocket.training.loop import Schedule, Task, train
-
-_RATES = {"text_to_image": 8e-4, "editor": 6e-4, "critic": 6e-4}
-_HORIZONS = {"text_to_image": 10_000, "editor": 8_000, "critic": 10_000}
 
 
 def choose_device(name: str) -> torch.device:
@@ -22,33 +20,63 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def run(name: str, out: Path, options: argparse.Namespace) -> dict[str, Any]:
+def build(
+    recipe: Recipe, sheet: SpriteSheet, seed: int, batch: int, device: torch.device, text: Path
+) -> Task:
+    """The model of a recipe, with random weights.
+
+    Args:
+        recipe: Which.
+        sheet: Sprites.
+        seed: Of the weights and of all data.
+        batch: Pictures a step.
+        device: Where to train.
+        text: Folder of the text encoder that drawing and editing models read with.
+    """
+    if recipe.task == "text":
+        from experts.pocket.training.text import TextTask
+
+        return TextTask(sheet, seed, batch, device)
+    if recipe.task == "critic":
+        from experts.pocket.training.vqa import CriticTask
+
+        return CriticTask(sheet, seed, batch, device)
+    if recipe.task == "detector":
+        from experts.pocket.training.detector import DetectorTask
+
+        return DetectorTask(sheet, seed, batch, device)
+    if recipe.task == "enlarge":
+        from experts.pocket.training.enlarger import EnlargerTask
+
+        return EnlargerTask(sheet, seed, batch, device)
+    from experts.pocket.training.diffusion import DiffusionTask
+
+    return DiffusionTask(recipe, sheet, seed, batch, device, text)
+
+
+def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) -> dict[str, Any]:
     """Trains one model; see `experts.pocket.train` for the options."""
     torch.set_num_threads(options.threads)
     device = choose_device(options.device)
     root = options.work or cache_folder() / "training"
-    work = root / name
-    sheet = SpriteSheet.load()
+    work = root / recipe.name
+    batch = options.batch or recipe.batch
     schedule = Schedule(
-        minutes=options.minutes,
+        minutes=minutes,
         steps=options.steps,
-        batch=options.batch,
-        rate=options.rate or _RATES[name],
-        horizon=options.horizon or _HORIZONS[name],
+        batch=batch,
+        rate=options.rate or recipe.rate,
+        horizon=options.horizon or recipe.horizon,
         every=options.every,
     )
-    task: Task
-    if name == "critic":
-        from experts.pocket.training.vqa import CriticTask
-
-        task = CriticTask(sheet, options.seed, options.batch, device)
-    else:
-        from experts.pocket.training.diffusion import DiffusionTask
-
-        task = DiffusionTask(name, sheet, options.seed, options.batch, device)
-        source = options.from_text_to_image or root / "text_to_image" / "checkpoint.pt"
-        fresh = not (work / "checkpoint.pt").exists()
-        if name == "editor" and fresh and source.exists():
-            state = torch.load(source, map_location="cpu", weights_only=True)
-            task.denoiser.take_from_drawing(state["averaged"])
+    text = RECIPES["text"].folder if options.out is None else out.parent / "text"
+    sheet = SpriteSheet.load()
+    task = build(recipe, sheet, options.seed, batch, device, text)
+    source = options.start
+    if source is None and recipe.start is not None:
+        source = root / recipe.start / "checkpoint.pt"
+    start = getattr(task, "start_from", None)
+    fresh = not (work / "checkpoint.pt").exists()
+    if fresh and start is not None and source is not None and source.exists():
+        start(torch.load(source, map_location="cpu", weights_only=True))
     return train(task, schedule, work, out)

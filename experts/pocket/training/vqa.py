@@ -20,19 +20,26 @@ from torch.nn import functional
 from transformers import ViltConfig, ViltForQuestionAnswering
 
 from experts.pocket import world
-from experts.pocket.degrade import degrade
+from experts.pocket.degrade import degrade, letter, ruin
+from experts.pocket.drawing import render
 from experts.pocket.labels import LABELS, patch_labels
-from experts.pocket.language import Question, ask
-from experts.pocket.scenes import Scene, render, sample_scene
+from experts.pocket.language import article
+from experts.pocket.questions import Question, ask
+from experts.pocket.sampling import sample_scene
+from experts.pocket.scenes import Scene
 from experts.pocket.scope import critic_scope
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
-from experts.pocket.training.diffusion import to_tensor
+from experts.pocket.training.tensors import to_tensor
 
 MAX_TOKENS = 24
 PATCH = 8
 QUESTIONS = 6
 DENSE_LAYER = 4
+RUINED = 0.12
+"""Share of pictures in which one kind of object is spoiled, and the right answer is no."""
+LETTERED = 0.08
+"""Share of pictures with letters on them."""
 COUNTS = 5
 """0 to 4 objects."""
 FACTS = COUNTS + len(world.COLOURS) + 2
@@ -178,11 +185,15 @@ class CriticTask:
         self._named = {
             self.tokenizer.convert_tokens_to_ids(word): noun.name
             for noun in world.NOUNS.values()
-            for word in (noun.name, noun.plural)
+            for word in (noun.token, noun.plural_token)
         }
         torch.manual_seed(seed)
         self.critic = CriticModel(critic_config(len(self.tokenizer), **sizes)).to(device)
         self.model: nn.Module = self.critic
+
+    def start_from(self, state: dict[str, Any]) -> None:
+        """Takes over the averaged weights of a checkpoint of the same sizes."""
+        self.critic.load_state_dict(state["averaged"])
 
     def batch_of(self, rng: np.random.Generator, size: int, count: int) -> dict[str, Any]:
         """Pictures with questions: pixels, ids, mask, answers, facts, places and so on."""
@@ -191,11 +202,23 @@ class CriticTask:
         ghost = None
         for _ in range(size):
             scene, _ = sample_scene(self.sheet, rng)
-            image = render(self.sheet, scene)
-            images.append(degrade(image, rng, ghost))
+            doubtful: tuple[str, ...] = ()
+            ruined = ""
+            if rng.random() < RUINED:
+                image, judged, doubtful = ruin(self.sheet, scene, rng)
+                ruined = next(n for n in scene.nouns() if n not in judged.nouns())
+                scene = judged
+            else:
+                image = render(self.sheet, scene)
+            shown = degrade(image, rng, ghost)
+            images.append(letter(shown, rng) if rng.random() < LETTERED else shown)
             ghost = image
-            for _ in range(count):
+            for index in range(count):
                 question = ask(scene, rng)
+                while question.subject in doubtful:
+                    question = ask(scene, rng)
+                if ruined and index < 2:
+                    question = Question(f"Is there {article(ruined)}?", False, "existence", ruined)
                 texts.append(question.text)
                 answers.append(int(question.answer))
                 facts.append(facts_of(scene, question))

@@ -1,0 +1,40 @@
+"""What every critic that is loaded from a folder needs: its hash, its device, a short reason."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; ``False`` for what cannot be a path."""
+    try:
+        return path.is_file()
+    except OSError:  # a name too long to be a file's
+        return False
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its name where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def revision_of(folder: Path) -> str:
+    """Hash of a folder's weights, tokenizer and configuration."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".safetensors", ".txt") and path.name != "training.json":
+            digest.update(f"{path.name}:{path.stat().st_size}:".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def choose_device(name: str) -> str:
+    """The device of a name; ``auto`` takes an accelerator where there is one."""
+    import torch
+
+    if name != "auto":
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

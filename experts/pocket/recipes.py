@@ -1,0 +1,79 @@
+"""How each pocket model is trained: what it builds on, which data it sees, how large it is.
+
+The experts differ because their training differs. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_EXPERTS: Final = _ROOT / "experts" / "pocket" / "weights"
+_JUDGES: Final = _ROOT / "critic" / "weights"
+
+WIDE: Final = (32, 64, 96, 128)
+"""UNet channels by level of the models that draw objects."""
+
+NARROW: Final = (32, 48, 80)
+"""UNet channels by level of the models that mostly change what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one model is trained.
+
+    Attributes:
+        name: Of the model.
+        task: Which kind of model: "text", "draw", "edit", "enlarge", "critic" or "detector".
+        folder: Where its weights are exported to.
+        share: Of the minutes of ``--all``.
+        rate: Highest learning rate.
+        horizon: Steps until the learning rate is down.
+        batch: Pictures (or texts) a step.
+        start: Model whose checkpoint it starts from; None starts from random weights.
+        scenes: What a drawing model sees most: "any", "counts" or "layouts".
+        operations: What an editing model is taught, and its share; empty for all as they come.
+        channels: UNet channels by level.
+    """
+
+    name: str
+    task: str
+    folder: Path
+    share: float
+    rate: float
+    horizon: int
+    batch: int = 32
+    start: str | None = None
+    scenes: str = "any"
+    operations: tuple[tuple[str, float], ...] = ()
+    channels: tuple[int, ...] = WIDE
+
+
+_ALL: Final = (
+    Recipe("text", "text", _EXPERTS / "shared", 5, 1e-3, 6_000, batch=64),
+    Recipe("painter", "draw", _EXPERTS / "painter", 40, 1e-3, 9_000),
+    Recipe("counter", "draw", _EXPERTS / "counter", 12, 5e-4, 2_500, start="painter",
+           scenes="counts"),
+    Recipe("layout", "draw", _EXPERTS / "layout", 12, 5e-4, 2_500, start="painter",
+           scenes="layouts"),
+    Recipe("adder", "edit", _EXPERTS / "adder", 30, 8e-4, 6_000, start="painter",
+           operations=(("add", 0.34), ("add at relation", 0.26), ("count", 0.14),
+                       ("move", 0.1), ("replace", 0.16))),
+    Recipe("editor", "edit", _EXPERTS / "editor", 25, 1e-3, 6_000, channels=NARROW),
+    Recipe("remover", "edit", _EXPERTS / "remover", 8, 5e-4, 2_000, start="editor",
+           operations=(("remove", 0.8), ("count", 0.2)), channels=NARROW),
+    Recipe("recolourer", "edit", _EXPERTS / "recolourer", 10, 5e-4, 2_500, start="editor",
+           operations=(("recolour", 0.7), ("resize", 0.3)), channels=NARROW),
+    Recipe("scenery", "edit", _EXPERTS / "scenery", 10, 5e-4, 2_500, start="editor",
+           operations=(("background", 0.5), ("style", 0.5)), channels=NARROW),
+    Recipe("enlarger", "enlarge", _EXPERTS / "enlarger", 10, 2e-3, 2_000, batch=8),
+    Recipe("critic", "critic", _JUDGES / "pocket_vqa", 30, 6e-4, 9_000),
+    Recipe("detector", "detector", _JUDGES / "pocket_detector", 12, 1.5e-3, 4_500, batch=16),
+)  # fmt: skip
+
+RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType({r.name: r for r in _ALL})
+"""Every model, in the order that ``--all`` trains them."""

@@ -21,22 +21,32 @@ TABLES: Final = Path(__file__).parent / "capabilities"
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "pocket.md"
 
 _ABOUT: Final[Mapping[str, str]] = {
-    "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: it has "
-    "seen every kind of scene, and the other two painters and the adder start from it.",
-    "counter": "The painter, trained further on scenes with two to four objects of a kind.",
-    "layout": "The painter, trained further on scenes whose objects stand in a relation, with more "
-    "steps and stronger guidance.",
+    "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: its "
+    "planner has seen every kind of scene, and those of the other two painters start from it.",
+    "counter": "The painter, its planner trained further on scenes with two to four objects of a "
+    "kind.",
+    "layout": "The painter, its planner trained further on scenes whose objects stand in a "
+    "relation; takes twice the steps.",
     "adder": "Adds objects to a 64x64 picture (also at a relation), replaces, moves and multiplies "
-    "them. Starts from the painter; the picture before comes in as further channels (as in "
-    "InstructPix2Pix), and a gate says which pixels change: elsewhere the picture before shows "
-    "through.",
+    "them: looks at the picture, plans which places are to be emptied or painted, and repaints "
+    "those only.",
+    "remover": "The adder, its planner trained further on removing objects.",
+    "recolourer": "The adder, its planner trained further on colours and sizes of objects.",
     "editor": "Does every edit on 64x64 pictures, in two steps: small, quick, and worse than those "
-    "that do one thing. The picture before comes in as further channels, and a gate says which "
-    "pixels change.",
-    "remover": "The editor, trained further on removing objects.",
-    "recolourer": "The editor, trained further on colours and sizes of objects.",
+    "that do one thing. The picture before comes in as further channels (as in InstructPix2Pix), "
+    "and a gate says which pixels change: elsewhere the picture before shows through.",
     "scenery": "The editor, trained further on backgrounds and styles.",
 }
+
+_SLOTS: Final = """a diffusers pipeline in two parts. A planner (`SlotPlanner`, 0.9 to 1.4 million
+  weights, flow matching) decides which objects go where{looks}. A renderer, shared by
+  six experts (`experts/pocket/weights/renderer`), paints them: flow matching over space-to-depth
+  pixels, without an autoencoder, by a `UNet2DConditionModel` that reads a map of the plan. The
+  text encoder is shared as well (`experts/pocket/weights/shared`)."""
+
+_PIXELS: Final = """a diffusers pipeline over space-to-depth pixels, without an autoencoder: a
+  `UNet2DConditionModel` with channels {channels}, flow matching, and the text encoder that all
+  pocket experts share (`experts/pocket/weights/shared`)."""
 
 
 def _share(measure: SkillMeasure) -> str:
@@ -61,8 +71,11 @@ def measured(table: CapabilityTable) -> str:
 def card(recipe: Recipe, table: CapabilityTable | None) -> str:
     """The model card of a drawing or editing model."""
     record = json.loads((recipe.folder / "training.json").read_text())
-    edits = recipe.task == "edit"
-    kind = "PocketEditPipeline" if edits else "PocketTextToImagePipeline"
+    edits = recipe.task.endswith("edit")
+    plans = recipe.task.startswith("plan")
+    kind = {"plan": "PocketTextToImagePipeline", "plan edit": "PocketRepaintPipeline",
+            "edit": "PocketEditPipeline"}[recipe.task]  # fmt: skip
+    module = "slot_pipeline" if plans else "pipeline"
     call = '"remove the cat", image' if edits else '"a red car left of a tree on a blue background"'
     start = f", starting from the {recipe.start}'s weights" if recipe.start else ""
     operations = ", ".join(f"{name} {share:.0%}" for name, share in recipe.operations)
@@ -73,6 +86,8 @@ def card(recipe: Recipe, table: CapabilityTable | None) -> str:
     }[recipe.scenes]
     if edits:
         data = operations or "every edit as it comes"
+    looks = ", from the instruction and the picture" if edits else ""
+    what = _SLOTS.format(looks=looks) if plans else _PIXELS.format(channels=recipe.channels)
     return f"""---
 license: apache-2.0
 library_name: diffusers
@@ -84,21 +99,19 @@ pipeline_tag: {"image-to-image" if edits else "text-to-image"}
 {_ABOUT[recipe.name]}
 
 ```python
-from experts.pocket.pipeline import {kind}
+from experts.pocket.{module} import {kind}
 
 pipeline = {kind}.from_pretrained("experts/pocket/weights/{recipe.name}")
 pipeline({call}).images[0]
 ```
 
-- **What it is**: a diffusers pipeline over space-to-depth pixels, without an autoencoder: a
-  `UNet2DConditionModel` with channels {recipe.channels}, flow matching, and the text encoder that
-  all pocket experts share (`experts/pocket/weights/shared`).
+- **What it is**: {what}
 - **Data**: rendered on the fly by `experts/pocket`: {data}.
   One (object, colour) pair of each paintable object and one in twelve (object, relation, object)
   are held out.
 - **Recipe**: `python -m experts.pocket.train {recipe.name} --minutes M`{start}.
-  {record["images"]:,} pictures, {record["steps"]:,} steps, {record["seconds"] / 60:.0f} minutes on
-  one core of a shared two-core CPU machine.
+  {record["images"]:,} {"texts" if recipe.task == "plan" else "pairs"}, {record["steps"]:,} steps,
+  {record["seconds"] / 60:.0f} minutes on one core of a busy two-core CPU machine.
 - **Limits**: knows only the words of `experts/pocket/world.py`; other sizes are resampled to 64x64.
 - **Licence**: Apache-2.0. Trained on renderings of Fluent Emoji by Microsoft (MIT), package
   `@lobehub/fluent-emoji-3d` (MIT); see `experts/pocket/ATTRIBUTION.md`.

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -72,6 +72,7 @@ def predict(
     states: Tensor,
     mask: Tensor,
     before: Tensor | None = None,
+    layout: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Predicts the clean picture from a noisy one.
 
@@ -87,6 +88,7 @@ def predict(
         states: Text states (batch, length, width).
         mask: Text mask (batch, length).
         before: The picture to edit, shaped as `noisy`, in [-1, 1]; None when drawing afresh.
+        layout: A map of what is to be painted where (`experts.pocket.layout_map`).
 
     Returns:
         The clean picture (batch, 3, height, width), and for an editor the logits (batch, 1, height,
@@ -98,8 +100,11 @@ def predict(
     inputs = (noisy / scale).to(noisy.dtype)
     if before is not None:
         inputs = torch.cat([inputs, before / DATA_SCALE], 1)
+    cells = functional.pixel_unshuffle(inputs, factor)
+    if layout is not None:
+        cells = torch.cat([cells, layout.to(cells.dtype)], 1)
     out = unet(
-        functional.pixel_unshuffle(inputs, factor),
+        cells,
         sigma * 1000,
         encoder_hidden_states=states,
         encoder_attention_mask=mask,
@@ -130,9 +135,34 @@ def load_text_encoder(folder: Path) -> tuple[BertModel, Any]:
     return encoder.eval(), tokenizer
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def load_part(folder: Path, name: str, dtype: Any) -> Any:
+    """Loads one shared part of a pipeline.
+
+    Args:
+        folder: That holds it under its name.
+        name: "text_encoder", "tokenizer", "unet" or "layout_map".
+        dtype: Of its weights.
+
+    Raises:
+        OSError: It is not there.
+    """
+    if name in SHARED:
+        encoder, tokenizer = load_text_encoder(folder)
+        return tokenizer if name == "tokenizer" else encoder.to(dtype)
+    from experts.pocket.layout_map import LayoutMap
+
+    kind = {"unet": UNet2DConditionModel, "layout_map": LayoutMap}[name]
+    return kind.from_pretrained(
+        folder / name, torch_dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+
+
+def digest_of(folder: Path) -> str:
+    """The sha256 of the weights in a folder; "" where there are none."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    return ""
 
 
 def _stack(
@@ -153,7 +183,7 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
     tokenizer: Any
     scheduler: FlowMatchEulerDiscreteScheduler
     model_cpu_offload_seq = "text_encoder->unet"
-    shared_parts = SHARED
+    shared_parts: ClassVar[dict[str, str]] = {"text_encoder": "shared", "tokenizer": "shared"}
 
     def __init__(
         self,
@@ -162,13 +192,13 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
         tokenizer: Any,
         scheduler: FlowMatchEulerDiscreteScheduler,
         native_size: int = 64,
-        text_sha256: str | None = None,
+        shared_sha256: dict[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(
             unet=unet, text_encoder=text_encoder, tokenizer=tokenizer, scheduler=scheduler
         )
-        self.register_to_config(native_size=native_size, text_sha256=text_sha256)
+        self.register_to_config(native_size=native_size, shared_sha256=shared_sha256)
         # Plain attention is faster than the fused one on a CPU at 64 and 16 tokens.
         unet.set_attn_processor(AttnAddedKVProcessor())
 
@@ -177,32 +207,43 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
         """Loads a saved pipeline, as `DiffusionPipeline.from_pretrained` does.
 
         The weights are stored in float16 and loaded as float32 unless `dtype` says
-        otherwise; pickled weights are refused. A folder without a text encoder takes the one in
-        the folder ``shared`` beside it, which must be the one that it was trained with.
+        otherwise; pickled weights are refused. Parts that several pipelines share
+        (`shared_parts`) and that the folder lacks are taken from the folders beside it, and must
+        be those that it was saved with.
+
+        Raises:
+            OSError: Something is missing, or a shared part is another one.
         """
         if "torch_dtype" not in kwargs:
             kwargs.setdefault("dtype", torch.float32)
         kwargs.setdefault("use_safetensors", True)
         folder = Path(args[0] if args else kwargs["pretrained_model_name_or_path"])
-        shared = folder.parent / "shared"
-        apart = (
-            folder.is_dir() and not (folder / SHARED[0]).exists() and "text_encoder" not in kwargs
-        )
-        if apart:
-            kwargs["text_encoder"], kwargs["tokenizer"] = load_text_encoder(shared)
+        apart = [
+            name
+            for name in cls.shared_parts
+            if folder.is_dir() and not (folder / name).exists() and name not in kwargs
+        ]
+        dtype = kwargs.get("torch_dtype", kwargs.get("dtype"))
+        for name in apart:
+            kwargs[name] = load_part(folder.parent / cls.shared_parts[name], name, dtype)
         pipeline: Self = super().from_pretrained(*args, **kwargs)
-        wanted = pipeline.config.text_sha256
-        if apart and wanted != _digest(shared / SHARED[0] / "model.safetensors"):
-            raise OSError(f"{shared} holds another text encoder than {folder} was trained with")
+        wanted = pipeline.config.shared_sha256 or {}
+        for name in apart:
+            beside = folder.parent / cls.shared_parts[name]
+            if name in wanted and wanted[name] != digest_of(beside / name):
+                raise OSError(f"{beside} holds another {name} than {folder} was saved with")
         return pipeline
 
-    def save_sharing(self, folder: Path, text: Path) -> None:
-        """Saves all but the text encoder and the tokenizer, which stand in `text`."""
-        self.register_to_config(
-            text_sha256=_digest(text / SHARED[0] / "model.safetensors"),
-        )
+    def save_sharing(self, folder: Path, root: Path) -> None:
+        """Saves all but the shared parts, which stand in folders of `root`."""
+        found = {
+            name: digest_of(root / place / name)
+            for name, place in self.shared_parts.items()
+            if name != "tokenizer"
+        }
+        self.register_to_config(shared_sha256=found)
         self.save_pretrained(folder, safe_serialization=True)
-        for name in SHARED:
+        for name in self.shared_parts:
             shutil.rmtree(folder / name)
 
     def _prompts(self, prompt: str | Sequence[str], num_images_per_prompt: int) -> list[str]:
@@ -220,7 +261,14 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
         generator: torch.Generator | list[torch.Generator] | None,
         callback_on_step_end: Step | None,
         callback_on_step_end_tensor_inputs: Sequence[str],
+        layout: Tensor | None = None,
+        keep: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
+        """Samples pictures (batch, 3, height, width) in [-1, 1].
+
+        `layout` is a map of what is to be painted where. `keep` is a picture and a mask
+        (batch, 1, height, width), 1 where that picture stays.
+        """
         device = self._execution_device
         size, batch = int(self.config.native_size), len(prompts)
         if isinstance(generator, list) and len(generator) != batch:
@@ -251,11 +299,14 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
                     level.expand(batch * copies),
                     *(doubled if twice else (states, mask)),
                     None if before is None else before.repeat(copies, 1, 1, 1),
+                    None if layout is None else layout.repeat(copies, 1, 1, 1),
                 )
                 if twice:
                     with_text, without = clean.chunk(2)
                     clean = without + guidance_scale * (with_text - without)
                 clean = clean.clamp(-1, 1)
+                if keep is not None:
+                    clean = torch.lerp(clean, keep[0].float(), keep[1].float())
                 velocity = (latents.float() - clean) / level.float()
                 latents = self.scheduler.step(velocity, timestep, latents, return_dict=False)[0]
                 latents = latents.to(dtype)
@@ -266,6 +317,30 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
                     latents = changed.get("latents", latents)
                 progress.update()
         return latents.float().clamp(-1, 1)
+
+    @staticmethod
+    def _paired(
+        prompts: Sequence[str],
+        image: Image.Image | Sequence[Image.Image],
+        num_images_per_prompt: int,
+    ) -> list[Image.Image]:
+        """One picture a prompt."""
+        images = [image] if isinstance(image, Image.Image) else list(image)
+        if len(images) == 1:
+            return images * len(prompts)
+        if len(images) * num_images_per_prompt != len(prompts):
+            raise ValueError(f"{len(images)} pictures for {len(prompts)} prompts")
+        return [picture for picture in images for _ in range(num_images_per_prompt)]
+
+    def _before(self, images: Sequence[Image.Image]) -> Tensor:
+        size = int(self.config.native_size)
+        arrays = []
+        for image in images:
+            rgb = image.convert("RGB")
+            if rgb.size != (size, size):
+                rgb = rgb.resize((size, size), Image.Resampling.LANCZOS)
+            arrays.append(np.asarray(rgb, np.float32) / 127.5 - 1)
+        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
 
     def _output(self, pixels: Tensor, size: tuple[int, int], kind: str, as_dict: bool) -> Any:
         images: Any
@@ -283,56 +358,6 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
         else:
             raise ValueError(f"output_type {kind!r} is none of 'pil', 'np', 'pt'")
         return ImagePipelineOutput(images=images) if as_dict else (images,)
-
-
-class PocketTextToImagePipeline(_PocketPipeline):
-    """Draws pocket-world scenes, 64x64, from captions."""
-
-    @torch.no_grad()
-    def __call__(
-        self,
-        prompt: str | Sequence[str],
-        *,
-        num_inference_steps: int = 12,
-        guidance_scale: float = 2.0,
-        generator: torch.Generator | list[torch.Generator] | None = None,
-        height: int | None = None,
-        width: int | None = None,
-        num_images_per_prompt: int = 1,
-        output_type: str = "pil",
-        return_dict: bool = True,
-        callback_on_step_end: Step | None = None,
-        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
-    ) -> Any:
-        """Draws one picture a prompt.
-
-        Args:
-            prompt: Caption or captions, such as "a red car left of a tree on a blue background".
-            num_inference_steps: Steps of the scheduler.
-            guidance_scale: Classifier-free guidance; 1 and less switch it off.
-            generator: Source of the noise; one for all, or one a picture, which makes each
-                picture independent of the others in the batch.
-            height: Height of "pil" pictures; drawn at the native size and resampled.
-            width: Width of "pil" pictures, likewise.
-            num_images_per_prompt: Pictures a prompt.
-            output_type: "pil", "np" (batch, 64, 64, 3) or "pt" (batch, 3, 64, 64), in [0, 1].
-            return_dict: Whether to return an `ImagePipelineOutput` rather than a tuple.
-            callback_on_step_end: Called after each step with (pipeline, index, timestep,
-                tensors); may return tensors to go on with.
-            callback_on_step_end_tensor_inputs: Which tensors it is given; only "latents".
-
-        Returns:
-            The pictures.
-
-        Raises:
-            ValueError: An argument is out of its range.
-        """
-        size = int(self.config.native_size)
-        pixels = self._sample(
-            self._prompts(prompt, num_images_per_prompt), None, num_inference_steps,
-            guidance_scale, generator, callback_on_step_end, callback_on_step_end_tensor_inputs,
-        )  # fmt: skip
-        return self._output(pixels, (width or size, height or size), output_type, return_dict)
 
 
 class PocketEditPipeline(_PocketPipeline):
@@ -378,26 +403,10 @@ class PocketEditPipeline(_PocketPipeline):
             ValueError: An argument is out of its range, or pictures and prompts differ in number.
         """
         prompts = self._prompts(prompt, num_images_per_prompt)
-        images = [image] if isinstance(image, Image.Image) else list(image)
-        if len(images) == 1:
-            images = images * len(prompts)
-        elif len(images) * num_images_per_prompt == len(prompts):
-            images = [picture for picture in images for _ in range(num_images_per_prompt)]
-        else:
-            raise ValueError(f"{len(images)} pictures for {len(prompts)} prompts")
+        images = self._paired(prompts, image, num_images_per_prompt)
         size = int(self.config.native_size)
         pixels = self._sample(
             prompts, self._before(images), num_inference_steps, guidance_scale,
             generator, callback_on_step_end, callback_on_step_end_tensor_inputs,
         )  # fmt: skip
         return self._output(pixels, (width or size, height or size), output_type, return_dict)
-
-    def _before(self, images: Sequence[Image.Image]) -> Tensor:
-        size = int(self.config.native_size)
-        arrays = []
-        for image in images:
-            rgb = image.convert("RGB")
-            if rgb.size != (size, size):
-                rgb = rgb.resize((size, size), Image.Resampling.LANCZOS)
-            arrays.append(np.asarray(rgb, np.float32) / 127.5 - 1)
-        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()

@@ -10,12 +10,12 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 from transformers import BertModel
 
-from experts.pocket.pipeline import (
-    PocketEditPipeline,
-    PocketTextToImagePipeline,
-    encode_text,
-    load_text_encoder,
-)
+from experts.pocket import slots
+from experts.pocket.layout_map import LayoutMap
+from experts.pocket.pipeline import PocketEditPipeline, encode_text, load_text_encoder
+from experts.pocket.planner import SlotPlanner, named_in
+from experts.pocket.scenes import Thing
+from experts.pocket.slot_pipeline import PocketRepaintPipeline, PocketTextToImagePipeline
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.diffusion import Denoiser
 from experts.pocket.training.text import text_config
@@ -23,15 +23,27 @@ from experts.pocket.training.text import text_config
 SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
 
 
-def build(edits: bool) -> Any:
+KINDS = ("draw", "edit", "repaint")
+
+
+def build(kind: str) -> Any:
     torch.manual_seed(0)
     tokenizer = build_tokenizer(32)
-    model = Denoiser((32, 32, 32), 32, edits).eval()
+    model = Denoiser((32, 32, 32), 32, kind == "edit").eval()
     encoder = BertModel(text_config(len(tokenizer), **SIZES)).eval()
-    kind = PocketEditPipeline if edits else PocketTextToImagePipeline
-    pipeline = kind(model.unet, encoder, tokenizer, FlowMatchEulerDiscreteScheduler())
+    scheduler = FlowMatchEulerDiscreteScheduler()
+    if kind == "edit":
+        pipeline: Any = PocketEditPipeline(model.unet, encoder, tokenizer, scheduler)
+    else:
+        planner = SlotPlanner(looks=kind == "repaint", text_width=32, width=32, layers=1)
+        chosen = PocketRepaintPipeline if kind == "repaint" else PocketTextToImagePipeline
+        pipeline = chosen(planner.eval(), model.layout, model.unet, encoder, tokenizer, scheduler)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def given(kind: str, number: int = 1) -> dict[str, Any]:
+    return {} if kind == "draw" else {"image": [picture() for _ in range(number)]}
 
 
 def seeds(*values: int) -> list[torch.Generator]:
@@ -43,45 +55,89 @@ def picture(size: tuple[int, int] = (64, 64)) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-@pytest.mark.parametrize("edits", [False, True])
-def test_saved_and_loaded_it_draws_the_same(edits: bool, tmp_path: Path) -> None:
-    pipeline = build(edits)
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_and_loaded_it_draws_the_same(kind: str, tmp_path: Path) -> None:
+    pipeline = build(kind)
     pipeline.save_pretrained(tmp_path)
     assert not list(tmp_path.rglob("*.bin"))
     loaded = type(pipeline).from_pretrained(tmp_path)
     loaded.set_progress_bar_config(disable=True)
-    given = {"image": picture()} if edits else {}
     one, two = (
-        p("a red car", num_inference_steps=2, generator=seeds(5), output_type="np", **given).images
+        p(
+            "a red car", num_inference_steps=2, generator=seeds(5), output_type="np", **given(kind)
+        ).images
         for p in (pipeline, loaded)
-    )
+    )  # fmt: skip
     assert one.shape == (1, 64, 64, 3)
     assert np.allclose(one, two, atol=1e-6)
 
 
-def test_pipelines_share_a_text_encoder(tmp_path: Path) -> None:
-    pipeline = build(False)
-    text = tmp_path / "shared"
-    pipeline.text_encoder.save_pretrained(text / "text_encoder")
-    pipeline.tokenizer.save_pretrained(text / "tokenizer")
-    pipeline.save_sharing(tmp_path / "painter", text)
-    assert not (tmp_path / "painter" / "text_encoder").exists()
-    loaded = PocketTextToImagePipeline.from_pretrained(tmp_path / "painter")
+@pytest.mark.parametrize("kind", KINDS)
+def test_pipelines_share_their_parts(kind: str, tmp_path: Path) -> None:
+    pipeline = build(kind)
+    for part, place in pipeline.shared_parts.items():
+        getattr(pipeline, part).save_pretrained(tmp_path / place / part)
+    pipeline.save_sharing(tmp_path / "mine", tmp_path)
+    assert not any((tmp_path / "mine" / part).exists() for part in pipeline.shared_parts)
+    loaded = type(pipeline).from_pretrained(tmp_path / "mine")
     loaded.set_progress_bar_config(disable=True)
     one, two = (
-        p("a cat", num_inference_steps=2, generator=seeds(3), output_type="np").images
+        p(
+            "a cat", num_inference_steps=2, generator=seeds(3), output_type="np", **given(kind)
+        ).images
         for p in (pipeline, loaded)
     )
-    assert np.array_equal(one, two)
+    assert np.allclose(one, two, atol=1e-6)
     other = BertModel(text_config(len(pipeline.tokenizer), **SIZES))
-    other.save_pretrained(text / "text_encoder")
-    with pytest.raises(OSError, match="another text encoder"):
-        PocketTextToImagePipeline.from_pretrained(tmp_path / "painter")
+    other.save_pretrained(tmp_path / "shared" / "text_encoder")
+    with pytest.raises(OSError, match="another text_encoder"):
+        type(pipeline).from_pretrained(tmp_path / "mine")
+
+
+def test_rows_become_a_map() -> None:
+    layout = LayoutMap()
+    cat = Thing("cat", "red", 16, 16, 20, False)
+    rows = slots.in_groups([(cat, slots.PAINTED)], ["dog", "cat"])
+    assert rows[: slots.EACH, 0].sum() == 0  # nothing is said of where the dog is
+    assert rows[slots.EACH].tolist() == slots.row_of(cat)
+    drawn = layout(torch.from_numpy(rows)[None], 32)
+    assert drawn.shape == (1, layout.channels, 32, 32)
+    painted, emptied = drawn[0, 35], drawn[0, 36]
+    assert painted[8, 8] == 1
+    assert painted[28, 28] == 0
+    assert emptied.sum() == 0
+    assert drawn[0, :, 28, 28].abs().sum() == 0
+    rows[slots.EACH, 0] = slots.EMPTIED
+    drawn = layout(torch.from_numpy(rows)[None], 32)
+    assert drawn[0, 36, 8, 8] == 1
+    assert drawn[0, :36].abs().sum() == 0
+
+
+def test_texts_are_grounded_in_their_nouns() -> None:
+    spots, kinds = named_in(build_tokenizer(32), ["a red car left of two hot dogs", "make it blue"])
+    assert kinds == [["car", "hot dog"], []]
+    assert spots.tolist() == [[2, 6, -1, -1], [-1] * 4]
+
+
+def test_repainting_leaves_the_rest_to_the_pixel() -> None:
+    pipeline = build("repaint")
+    rows = torch.zeros(1, slots.SLOTS, len(slots.FIELDS))
+    rows[0, 0] = torch.tensor([slots.PAINTED, 3, 0, 20, 20, 16, 0])
+    pipeline._plan = lambda *_: rows
+    before = picture()
+    after = pipeline("add a cat", before, num_inference_steps=2, generator=seeds(0)).images[0]
+    apart = (np.asarray(after) != np.asarray(before)).any(-1)
+    assert apart[16:24, 16:24].mean() > 0.9
+    assert not apart[34:].any()
+    assert not apart[:, 34:].any()
+    rows[0, 0, 0] = slots.ABSENT
+    same = pipeline("add a cat", before, num_inference_steps=2, generator=seeds(0)).images[0]
+    assert np.abs(np.asarray(same, int) - np.asarray(before, int)).max() <= 1
 
 
 def test_texts_of_any_length_are_masked(tmp_path: Path) -> None:
     """Attention over text and picture once took a text of 16 tokens for an unmasked one."""
-    pipeline = build(False)
+    pipeline = build("draw")
     pipeline.text_encoder.save_pretrained(tmp_path / "text_encoder")
     pipeline.tokenizer.save_pretrained(tmp_path / "tokenizer")
     encoder, tokenizer = load_text_encoder(tmp_path)
@@ -93,7 +149,7 @@ def test_texts_of_any_length_are_masked(tmp_path: Path) -> None:
 
 
 def test_the_seed_decides() -> None:
-    pipeline = build(False)
+    pipeline = build("draw")
     one, two, other = (
         pipeline("a cat", num_inference_steps=2, generator=seeds(s), output_type="np").images
         for s in (1, 1, 2)
@@ -102,24 +158,24 @@ def test_the_seed_decides() -> None:
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("edits", [False, True])
-def test_a_picture_does_not_depend_on_its_batch(edits: bool) -> None:
-    pipeline = build(edits)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_does_not_depend_on_its_batch(kind: str) -> None:
+    pipeline = build(kind)
     prompts = ["a cat", "three red apples left of a dog", "a star"]
-    given = {"image": [picture() for _ in prompts]} if edits else {}
     batch = pipeline(
-        prompts, num_inference_steps=3, generator=seeds(1, 2, 3), output_type="np", **given
-    ).images
+        prompts, num_inference_steps=3, generator=seeds(1, 2, 3), output_type="np",
+        **given(kind, 3),
+    ).images  # fmt: skip
     for index, prompt in enumerate(prompts):
-        single = {"image": picture()} if edits else {}
         alone = pipeline(
-            prompt, num_inference_steps=3, generator=seeds(index + 1), output_type="np", **single
-        ).images
+            prompt, num_inference_steps=3, generator=seeds(index + 1), output_type="np",
+            **given(kind),
+        ).images  # fmt: skip
         assert np.allclose(batch[index], alone[0], atol=1e-4)
 
 
 def test_size_output_and_callback() -> None:
-    pipeline = build(True)
+    pipeline = build("edit")
     levels: list[float] = []
 
     def note(_: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +198,7 @@ def test_size_output_and_callback() -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    pipeline = build(True)
+    pipeline = build("edit")
     with pytest.raises(ValueError, match="2 pictures for 1 prompts"):
         pipeline("remove the cat", [picture(), picture()])
     with pytest.raises(ValueError, match="2 generators for 1 pictures"):
@@ -151,17 +207,3 @@ def test_wrong_arguments_are_refused() -> None:
         pipeline([], picture())
     with pytest.raises(ValueError, match="output_type"):
         pipeline("remove the cat", picture(), num_inference_steps=1, output_type="latent")
-
-
-def test_an_editor_starts_from_the_drawing_model() -> None:
-    drawing, editor = Denoiser((32, 32, 32), 32, False), Denoiser((32, 32, 32), 32, True)
-    editor.take_from(drawing.state_dict())
-    noisy, states = torch.randn(2, 12, 32, 32), torch.randn(2, 5, 32)
-    before = torch.randn(2, 12, 32, 32)
-    with torch.no_grad():
-        first = drawing.unet(noisy, torch.tensor([500.0, 20.0]), states).sample
-        second = editor.unet(
-            torch.cat([noisy, before], 1), torch.tensor([500.0, 20.0]), states
-        ).sample
-    assert torch.allclose(first, second[:, :12], atol=1e-5)
-    assert torch.allclose(second[:, 12:], torch.tensor(-2.0))

@@ -3,15 +3,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from experts.pocket.edits import sample_edit
 from experts.pocket.recipes import Recipe
+from experts.pocket.slots import EMPTIED, PAINTED
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.diffusion import DiffusionTask
 from experts.pocket.training.files import replace_file
 from experts.pocket.training.loop import Schedule, Task, train
+from experts.pocket.training.planning import PlanTask, changes
 from experts.pocket.training.text import TextTask
 from experts.pocket.training.vqa import CriticModel, CriticTask, critic_config
 
@@ -40,12 +44,17 @@ def build(name: str, sheet: SpriteSheet, text: Path) -> Task:
             sheet, 0, 4, CPU, hidden_size=48, num_hidden_layers=2, num_attention_heads=3,
             intermediate_size=64,
         )  # fmt: skip
-    recipe = Recipe(name, "draw" if name == "painter" else "edit", Path(), 1, 1e-3, 4,
-                    channels=(32, 32, 32))  # fmt: skip
+    kinds = {"renderer": "draw", "editor": "edit", "painter": "plan", "adder": "plan edit"}
+    recipe = Recipe(
+        name, kinds[name], Path(), 1, 1e-3, 4, channels=(32, 32, 32),
+        operations=(("add", 0.5), ("move", 0.5)) if name == "adder" else (),
+    )  # fmt: skip
+    if name in ("painter", "adder"):
+        return PlanTask(recipe, sheet, 0, 4, CPU, text, width=32, layers=1)
     return DiffusionTask(recipe, sheet, 0, 4, CPU, text)
 
 
-@pytest.mark.parametrize("name", ["text", "painter", "editor", "critic"])
+@pytest.mark.parametrize("name", ["text", "renderer", "editor", "painter", "adder", "critic"])
 def test_resumed_training_ends_with_the_same_weights(
     name: str, sheet: SpriteSheet, text: Path, tmp_path: Path
 ) -> None:
@@ -73,6 +82,17 @@ def test_resumed_training_ends_with_the_same_weights(
             assert all(v.dtype == torch.float16 for v in one.values() if v.is_floating_point())
     lines = (tmp_path / "b" / "log.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 4
+
+
+def test_what_an_edit_changes(sheet: SpriteSheet) -> None:
+    rng = np.random.default_rng(0)
+    for operation, kinds in {
+        "add": {PAINTED}, "remove": {EMPTIED}, "recolour": {PAINTED}, "replace": {PAINTED},
+        "move": {PAINTED, EMPTIED}, "background": set(),
+    }.items():  # fmt: skip
+        for _ in range(10):
+            edit = sample_edit(sheet, rng, operation)
+            assert {kind for _, kind in changes(edit)} == kinds, (operation, edit)
 
 
 def test_a_damaged_export_never_replaces_a_good_one(tmp_path: Path) -> None:

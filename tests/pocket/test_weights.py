@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 
 from experts.pocket.measure_critic import Judge
-from experts.pocket.pipeline import PocketEditPipeline, PocketTextToImagePipeline
+from experts.pocket.pipeline import PocketEditPipeline
 from experts.pocket.recipes import RECIPES
+from experts.pocket.slot_pipeline import PocketRepaintPipeline, PocketTextToImagePipeline
 
-DRAWING = [r.name for r in RECIPES.values() if r.task == "draw"]
-EDITING = [r.name for r in RECIPES.values() if r.task == "edit"]
+DRAWING = [r.name for r in RECIPES.values() if r.task == "plan"]
+EDITING = [r.name for r in RECIPES.values() if r.task in ("edit", "plan edit")]
 
 
 def load(kind: Any, name: str) -> Any:
@@ -27,7 +28,7 @@ def test_all_weights_are_small_and_have_a_card() -> None:
     total = 0
     for recipe in RECIPES.values():
         files = [path for path in recipe.folder.rglob("*") if path.is_file()]
-        assert recipe.name == "text" or recipe.folder / "README.md" in files
+        assert recipe.name in ("text", "renderer") or recipe.folder / "README.md" in files
         assert recipe.folder / "training.json" in files
         assert not [path for path in files if path.suffix in (".bin", ".pt", ".pkl", ".ckpt")]
         total += sum(path.stat().st_size for path in files)
@@ -64,7 +65,8 @@ def test_editors_change_the_background(name: str) -> None:
 @pytest.mark.parametrize("name", EDITING)
 def test_editors_leave_most_of_a_picture_alone(name: str) -> None:
     """What is asked for is not there: there is nothing to remove, recolour or move."""
-    pipeline = load(PocketEditPipeline, name)
+    repaints = RECIPES[name].task == "plan edit"
+    pipeline = load(PocketRepaintPipeline if repaints else PocketEditPipeline, name)
     before = np.full((64, 64, 3), (95, 165, 230), np.uint8)
     before[40:60, 8:28] = (220, 40, 40)
     request = {"scenery": "change the background to blue"}.get(name, "make the dog red")

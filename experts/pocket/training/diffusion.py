@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnAddedKVProcessor
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,16 +21,18 @@ from experts.pocket.drawing import mask_of, render
 from experts.pocket.edits import sample_edit
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import caption
+from experts.pocket.layout_map import LayoutMap
 from experts.pocket.pipeline import (
     SCHEDULER_SHIFT,
     PocketEditPipeline,
-    PocketTextToImagePipeline,
     encode_text,
     load_text_encoder,
     predict,
 )
 from experts.pocket.recipes import Recipe
 from experts.pocket.sampling import sample_drawn_scene
+from experts.pocket.scenes import Scene
+from experts.pocket.slots import empty_box, row_of, rows_of
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.tensors import to_tensor
 
@@ -45,11 +48,17 @@ LEVEL_FLOOR = 0.5
 """Noise level below which the error of the velocity is not weighted further. What an object is
 gets decided above it; with a lower floor, fine detail outweighs that tenfold."""
 SIMPLE_UNTIL = 2500
-OBJECTS_WEIGH = 2.5
+OBJECTS_WEIGH = 3.5
 """Weight in the loss of a pixel that shows an object; one of background weighs 1."""
 
 
-def build_unet(channels: tuple[int, ...], text_width: int, edits: bool) -> UNet2DConditionModel:
+PARTLY_BELOW = 0.6
+"""Noise level below which the map may leave out objects: they can be seen."""
+
+
+def build_unet(
+    channels: tuple[int, ...], text_width: int, edits: bool, layout: int = 0
+) -> UNet2DConditionModel:
     """A UNet over space-to-depth pixels, with random weights.
 
     Attention, at every level but the two finest, is of the simple kind: picture and text in one
@@ -60,13 +69,14 @@ def build_unet(channels: tuple[int, ...], text_width: int, edits: bool) -> UNet2
         channels: By level, finest first.
         text_width: Width of the text states.
         edits: Whether it also takes a picture before, and gates what it changes.
+        layout: Channels of the layout map it takes; 0 for none.
     """
     pixels = 3 * FACTOR * FACTOR
     plain = 2
     deeper = len(channels) - plain
     unet = UNet2DConditionModel(
         sample_size=world.NATIVE_SIZE // FACTOR,
-        in_channels=2 * pixels if edits else pixels,
+        in_channels=(2 * pixels if edits else pixels) + layout,
         out_channels=pixels + FACTOR * FACTOR if edits else pixels,
         block_out_channels=channels,
         layers_per_block=1,
@@ -86,9 +96,15 @@ class Denoiser(nn.Module):
     """A UNet, and the head that only its training uses."""
 
     def __init__(self, channels: tuple[int, ...], text_width: int, edits: bool) -> None:
-        """Builds both with random weights; arguments as of `build_unet`."""
+        """Builds both with random weights; arguments as of `build_unet`.
+
+        A model that draws is told by a layout map what to paint where; one that edits is not.
+        """
         super().__init__()
-        self.unet = build_unet(channels, text_width, edits)
+        self.layout = None if edits else LayoutMap()
+        self.unet = build_unet(
+            channels, text_width, edits, self.layout.channels if self.layout else 0
+        )
         # What each cell shows, read off the last level with attention; dropped at export.
         self.meaning = nn.Conv2d(channels[2], LABELS, 1)
         assert self.meaning.bias is not None
@@ -103,41 +119,25 @@ class Denoiser(nn.Module):
         logits: Tensor = self.meaning(seen)
         return logits
 
-    def take_from(self, other: dict[str, Tensor]) -> None:
-        """Starts from the weights of a model of the same channels.
 
-        Where an editor starts from a drawing model, the channels that are missing there (the
-        picture before; the gate) start at zero, the gate's bias at -2: at first the picture
-        before shows through.
-
-        Args:
-            other: `state_dict` of a `Denoiser`.
-        """
-        own = self.state_dict()
-        pixels = 3 * FACTOR * FACTOR
-        for key, value in other.items():
-            if own[key].shape == value.shape:
-                own[key].copy_(value)
-                continue
-            own[key].fill_(-2.0 if key == "unet.conv_out.bias" else 0.0)
-            if key == "unet.conv_in.weight":
-                own[key][:, :pixels] = value
-            else:
-                own[key][:pixels] = value
-
-
-def draw_sigma(count: int, source: torch.Generator) -> Tensor:
+def draw_sigma(count: int, source: torch.Generator, share: float = 0.2) -> Tensor:
     """Noise levels to train at: (count,) in (0, 1).
 
-    Two thirds are logit-normal. One in five is almost pure noise, which that distribution hardly
-    ever draws, though background and layout are decided there; the rest is where few-step sampling
-    ends.
+    A share is almost pure noise: what a picture shows is decided there. Of the others, a fifth is
+    where few-step sampling ends, and the rest is logit-normal.
+
+    Args:
+        count: How many.
+        source: Of chance.
+        share: Of almost pure noise. A model that is told what to paint where learns most there;
+            further down it can copy what it sees.
     """
     middle = torch.sigmoid(torch.randn(count, generator=source) + 0.6)
     high = 1 - 0.2 * torch.rand(count, generator=source).square()
     low = 0.1 + 0.5 * torch.rand(count, generator=source)
     chance = torch.rand(count, generator=source)
-    return torch.where(chance < 0.2, high, torch.where(chance < 0.35, low, middle))
+    fine = share + 0.2 * (1 - share)
+    return torch.where(chance < share, high, torch.where(chance < fine, low, middle))
 
 
 class DiffusionTask:
@@ -179,8 +179,8 @@ class DiffusionTask:
         )
 
     def start_from(self, state: dict[str, Any]) -> None:
-        """Takes over the averaged weights of a checkpoint of the same channels."""
-        self.denoiser.take_from(state["averaged"])
+        """Takes over the averaged weights of a checkpoint of the same sizes."""
+        self.denoiser.load_state_dict(state["averaged"])
 
     def _picture(self, rng: np.random.Generator, step: int) -> tuple[Any, ...]:
         # Simple scenes first: what an object looks like is learned soonest where there are few.
@@ -191,7 +191,28 @@ class DiffusionTask:
         )
         labels = patch_labels(self.sheet, scene, CELL)
         text = caption(scene, relations, rng).text
-        return text, render(self.sheet, scene), labels, mask_of(self.sheet, scene) >= 0
+        shown = mask_of(self.sheet, scene)
+        return text, render(self.sheet, scene), labels, shown >= 0, self._rows(scene, shown, rng)
+
+    @staticmethod
+    def _rows(
+        scene: Scene, shown: NDArray[np.int16], rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """The scene's objects as rows, a little off; and the same with some of them left out.
+
+        Where only new objects are painted into a picture, the map does not tell of the others.
+        Sometimes there is a box in which there is to be nothing.
+
+        Returns:
+            (2, rows, 7).
+        """
+        rows = [row_of(t) for t in scene.things]
+        for row in rows:
+            row[3:6] = np.array(row[3:6]) + rng.normal(0, 0.4, 3)
+        some = [row for row in rows if rng.random() < 0.5] if rng.random() < 0.3 else rows
+        box = empty_box(shown, rng) if rng.random() < 0.3 else None
+        last = [] if box is None else [box]
+        return np.stack([rows_of([*rows, *last]), rows_of([*some, *last])])
 
     def _edit_pair(self, rng: np.random.Generator, _step: int) -> tuple[Any, ...]:
         operation = None
@@ -216,13 +237,20 @@ class DiffusionTask:
         clean = to_tensor([item[1] for item in drawn], self.device)
         before = to_tensor([item[4] for item in drawn], self.device) if self.edits else None
         noise = torch.randn(clean.shape, generator=noise_source).to(self.device)
-        sigma = draw_sigma(len(drawn), noise_source).to(self.device)
+        sigma = draw_sigma(len(drawn), noise_source, 0.2 if self.edits else 0.65)
+        sigma = sigma.to(self.device)
         level = sigma[:, None, None, None]
         noisy = (1 - level) * clean + level * noise
+        layout = None
+        if self.denoiser.layout is not None:
+            # Where there is nothing but noise, what the map leaves out would be made up.
+            both = torch.from_numpy(np.stack([item[4] for item in drawn])).to(self.device)
+            rows = torch.where((sigma > PARTLY_BELOW)[:, None, None], both[:, 0], both[:, 1])
+            layout = self.denoiser.layout(rows, world.NATIVE_SIZE // FACTOR)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
-            guess, gate = predict(self.denoiser.unet, noisy, sigma, states, mask, before)
+            guess, gate = predict(self.denoiser.unet, noisy, sigma, states, mask, before, layout)
             meaning = self.denoiser.read_meaning()
         labels = torch.from_numpy(np.stack([item[2] for item in drawn])).permute(0, 3, 1, 2)
         meaning_loss = (
@@ -249,22 +277,35 @@ class DiffusionTask:
         return loss, figures
 
     def export(self, averaged: dict[str, Tensor], folder: Path, record: dict[str, Any]) -> None:
-        """Saves the averaged weights in float16 as a diffusers pipeline.
+        """Saves the averaged weights in float16.
 
-        The text encoder is not saved again: it stands in the folder beside, and its hash in the
-        pipeline's configuration.
+        A model that edits becomes a diffusers pipeline. Its text encoder is not saved again: it
+        stands in the folder beside, and its hash in the pipeline's configuration. A model that
+        draws is part of several pipelines: its UNet and layout map are saved by themselves.
         """
         unet = UNet2DConditionModel.from_config(self.denoiser.unet.config)
         unet.load_state_dict(
             {k.removeprefix("unet."): v.cpu() for k, v in averaged.items() if k[:5] == "unet."}
         )
-        kind = PocketEditPipeline if self.edits else PocketTextToImagePipeline
-        pipeline = kind(
+        record_text = json.dumps(record, indent=2) + "\n"
+        (folder / "training.json").write_text(record_text)
+        if self.denoiser.layout is not None:
+            layout = LayoutMap.from_config(self.denoiser.layout.config)
+            layout.load_state_dict(
+                {
+                    k.removeprefix("layout."): v.cpu()
+                    for k, v in averaged.items()
+                    if k[:7] == "layout."
+                }
+            )
+            layout.half().eval().save_pretrained(folder / "layout_map")
+            unet.half().eval().save_pretrained(folder / "unet")
+            return
+        pipeline = PocketEditPipeline(
             unet=unet.half().eval(),
             text_encoder=self.text_encoder,
             tokenizer=self.tokenizer,
             scheduler=FlowMatchEulerDiscreteScheduler(shift=SCHEDULER_SHIFT),
             native_size=world.NATIVE_SIZE,
         )
-        pipeline.save_sharing(folder, self.text)
-        (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+        pipeline.save_sharing(folder, self.text.parent)

@@ -45,6 +45,8 @@ class Schedule:
         batch: Pictures a step; only recorded here.
         rate: Highest learning rate.
         warmup: Steps until it is reached.
+        hold: Share of the horizon for which it stays there: while a young model still learns
+            fast, a falling rate only holds it up.
         horizon: Step at which the cosine has brought it down to `floor * rate`.
         floor: Share of the rate that is kept from then on.
         decay: Decay of the moving average of the weights.
@@ -56,6 +58,7 @@ class Schedule:
     batch: int = 32
     rate: float = 8e-4
     warmup: int = 200
+    hold: float = 0.6
     horizon: int = 10_000
     floor: float = 0.08
     decay: float = 0.998
@@ -64,7 +67,9 @@ class Schedule:
     def rate_at(self, step: int) -> float:
         """The learning rate of a step."""
         warm = min(1.0, (step + 1) / self.warmup)
-        turn = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.horizon)))
+        start = self.hold * self.horizon
+        part = min(max((step - start) / max(self.horizon - start, 1), 0.0), 1.0)
+        turn = 0.5 * (1 + math.cos(math.pi * part))
         return self.rate * warm * (self.floor + (1 - self.floor) * turn)
 
 

@@ -49,6 +49,10 @@ def build(
         from experts.pocket.training.enlarger import EnlargerTask
 
         return EnlargerTask(sheet, seed, batch, device)
+    if recipe.task.startswith("plan"):
+        from experts.pocket.training.planning import PlanTask
+
+        return PlanTask(recipe, sheet, seed, batch, device, text)
     from experts.pocket.training.diffusion import DiffusionTask
 
     return DiffusionTask(recipe, sheet, seed, batch, device, text)
@@ -66,7 +70,8 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
         steps=options.steps,
         batch=batch,
         rate=options.rate or recipe.rate,
-        horizon=options.horizon or recipe.horizon,
+        horizon=(horizon := options.horizon or recipe.horizon),
+        warmup=min(200, 1 + horizon // 12),
         every=options.every,
     )
     text = RECIPES["text"].folder if options.out is None else out.parent / "text"

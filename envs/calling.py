@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.base import Critic
 from critic.rubric import check_complete
-from experts.base import Expert
+from experts.base import Expert, Generated
 from poser.core.critique import CriticFailure, Critique
 from poser.core.errors import CriticError, ExpertError, MalformedCritiqueError
 from poser.core.expert import ExpertFailure, ExpertRequest, ExpertResult
@@ -74,28 +74,36 @@ class Caller:
         A result on record costs nothing again, unless it was made for this very step by a process
         that died before it could account for it.
         """
-        key = f"expert-{request.key}"
-        if found := self.record.get(key):
-            result = ExpertResult.model_validate(found.value)
-            if found.step != step:
-                result = result.model_copy(update={"cost": 0.0})
-            return result, True
+        if (found := self.recorded(request, step)) is not None:
+            return found, True
         started = time.perf_counter()
         try:
             (generated,) = self.expert(request.expert).generate([request], self.images)
         except ExpertError as error:
             seconds = time.perf_counter() - started
             self.outside_seconds += seconds
-            return _expert_failure(error, seconds), False
+            return expert_failure(error, seconds), False
         self.outside_seconds += time.perf_counter() - started
+        return self.keep(request, generated, step), False
+
+    def recorded(self, request: ExpertRequest, step: int) -> ExpertResult | None:
+        """The result of a request that is on record, at no cost unless it was for this step."""
+        found = self.record.get(f"expert-{request.key}")
+        if found is None:
+            return None
+        result = ExpertResult.model_validate(found.value)
+        return result if found.step == step else result.model_copy(update={"cost": 0.0})
+
+    def keep(self, request: ExpertRequest, generated: Generated, step: int) -> ExpertResult:
+        """Keeps what an expert has made, and puts it on record."""
         result = ExpertResult(
             image=self.images.put(self._within_mask(generated.image, request)),
             seconds=generated.seconds,
             cost=generated.cost,
             details=generated.details,
         )
-        self.record.put(key, result.to_dict(), step)
-        return result, False
+        self.record.put(f"expert-{request.key}", result.to_dict(), step)
+        return result
 
     def _within_mask(self, image: Image, request: ExpertRequest) -> Image:
         """The new picture inside the mask, the old one around it, at the old one's size."""
@@ -115,27 +123,36 @@ class Caller:
 
     def judge(self, plan: Plan, image: ImageRef, step: int) -> Critique | CriticFailure:
         """The critique of a picture. Incomplete ones become failures, never low scores."""
-        key = f"critic-{judgement_key(self.critic, plan, image)}"
-        if found := self.record.get(key):
-            critique = Critique.model_validate(found.value)
-            return critique if found.step == step else critique.model_copy(update={"cost": 0.0})
+        if (found := self.recorded_judgement(plan, image, step)) is not None:
+            return found
         started = time.perf_counter()
         try:
             critique = self.critic.judge(plan, self.images.get(image.sha256))
-            _check(plan, critique)
+            self.keep_judgement(plan, image, critique, step)
         except CriticError as error:
             seconds = time.perf_counter() - started
             self.outside_seconds += seconds
-            malformed = isinstance(error, MalformedCritiqueError)
-            return CriticFailure(
-                reason="malformed" if malformed else "unavailable",
-                message=str(error),
-                seconds=seconds,
-                cost=error.cost,
-            )
+            return critic_failure(error, seconds)
         self.outside_seconds += time.perf_counter() - started
-        self.record.put(key, critique.to_dict(), step)
         return critique
+
+    def recorded_judgement(self, plan: Plan, image: ImageRef, step: int) -> Critique | None:
+        """The critique of a picture that is on record, as :meth:`recorded`."""
+        found = self.record.get(f"critic-{judgement_key(self.critic, plan, image)}")
+        if found is None:
+            return None
+        critique = Critique.model_validate(found.value)
+        return critique if found.step == step else critique.model_copy(update={"cost": 0.0})
+
+    def keep_judgement(self, plan: Plan, image: ImageRef, critique: Critique, step: int) -> None:
+        """Puts a complete critique on record.
+
+        Raises:
+            MalformedCritiqueError: It is not complete.
+        """
+        _check(plan, critique)
+        key = f"critic-{judgement_key(self.critic, plan, image)}"
+        self.record.put(key, critique.to_dict(), step)
 
 
 def _check(plan: Plan, critique: Critique) -> None:
@@ -155,7 +172,8 @@ def judgement_key(critic: Critic, plan: Plan, image: ImageRef) -> str:
     )
 
 
-def _expert_failure(error: ExpertError, seconds: float) -> ExpertFailure:
+def expert_failure(error: ExpertError, seconds: float) -> ExpertFailure:
+    """The failure that an error of an expert stands for."""
     return ExpertFailure.model_validate(
         {
             "reason": error.kind,
@@ -164,4 +182,15 @@ def _expert_failure(error: ExpertError, seconds: float) -> ExpertFailure:
             "seconds": seconds,
             "cost": error.cost,
         }
+    )
+
+
+def critic_failure(error: CriticError, seconds: float) -> CriticFailure:
+    """The failure that an error of a critic stands for."""
+    malformed = isinstance(error, MalformedCritiqueError)
+    return CriticFailure(
+        reason="malformed" if malformed else "unavailable",
+        message=str(error),
+        seconds=seconds,
+        cost=error.cost,
     )

@@ -35,7 +35,7 @@ def legal_actions(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Act
     if state.end is not None:
         return ()
     actions: list[Action] = list(legal_calls(state, registry))
-    if _off_champion(state):
+    if off_champion(state):
         actions.append(Revert())
     actions.append(Stop())
     return tuple(actions)
@@ -50,7 +50,7 @@ def legal_calls(
     pending = callable_commands(state, registry)
     calls: list[Call] = []
     for spec in registry.values():
-        if not _available(state, spec) or not (ignore_budget or affordable(state, spec)):
+        if not available(state, spec) or not (ignore_budget or affordable(state, spec)):
             continue
         if spec.task == "text_to_image":
             calls.append(Call(command=ALL, expert=spec.id))
@@ -58,7 +58,7 @@ def legal_calls(
                 continue
         elif state.current is None:
             continue
-        elif _edits_at_once(spec, state):
+        elif edits_at_once(spec, state):
             calls.append(Call(command=ALL, expert=spec.id))
         calls += [Call(command=c.id, expert=spec.id) for c in pending if _takes(state, spec, c)]
     return tuple(calls)
@@ -83,7 +83,7 @@ def within_reach(state: State, command: Command, registry: Mapping[str, ExpertSp
     """Whether any expert that is up and affordable could still serve a command by itself."""
     return any(
         (spec.needs_picture or state.current is None)
-        and _available(state, spec)
+        and available(state, spec)
         and affordable(state, spec)
         and _takes(state, spec, command)
         for spec in registry.values()
@@ -116,7 +116,7 @@ def unknown_subjects(spec: ExpertSpec, command: Command) -> tuple[str, ...]:
     return tuple(w for w in command.subjects if w not in spec.vocabulary)
 
 
-def _available(state: State, spec: ExpertSpec) -> bool:
+def available(state: State, spec: ExpertSpec) -> bool:
     """Whether an expert is up and has the mask it may need."""
     return spec.id not in state.down and (spec.task != "inpainting" or state.mask is not None)
 
@@ -137,12 +137,13 @@ def _takes(state: State, spec: ExpertSpec, command: Command) -> bool:
     return max(picture.width, picture.height) <= spec.limits.max_side
 
 
-def _edits_at_once(spec: ExpertSpec, state: State) -> bool:
+def edits_at_once(spec: ExpertSpec, state: State) -> bool:
     """An editor may be given the whole plan if its vocabulary is open and it serves every op."""
     return spec.vocabulary is None and all(serves(spec, c) for c in state.plan.asked)
 
 
-def _off_champion(state: State) -> bool:
+def off_champion(state: State) -> bool:
+    """Whether the current picture is another than the champion."""
     if state.champion is None or state.current is None:
         return False
     return state.current.image != state.champion.image

@@ -94,7 +94,7 @@ def _short_caption(plan: Plan, spec: ExpertSpec) -> str:
 
 
 _NOT_SHOWN = ("remove", "replace", *FINISHING)
-_CAPTION_ORDER = {"add": 0, "create": 0, "count": 0, "background": 3, "style": 2}
+_CAPTION_ORDER = {"add": 0, "create": 0, "count": 0, "background": 2, "style": 3}
 
 
 def _pairs(shown: Sequence[Command]) -> tuple[dict[str, str], set[str]]:

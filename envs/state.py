@@ -50,6 +50,7 @@ class State:
         step: Steps taken.
         spent: US dollars spent.
         attempts: Failed attempts by command id (and :data:`ALL`).
+        tried: The same by command id and expert id.
         failures: Failed calls in a row by expert id.
         down: Experts marked down.
         critic_failures: Failed judgements in a row.
@@ -66,6 +67,7 @@ class State:
     step: int = 0
     spent: float = 0.0
     attempts: Mapping[str, int] = field(default_factory=dict)
+    tried: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     down: tuple[str, ...] = ()
     critic_failures: int = 0

@@ -117,7 +117,7 @@ def _after_call(
     if isinstance(outcome, ExpertFailure):
         if outcome.reason in ("invalid_request", "refused"):
             # The request is at fault, not the expert: the command is tried otherwise, or given up.
-            return _one_attempt_more(state, action.command)
+            return _one_attempt_more(state, action)
         count = state.failures.get(action.expert, 0) + 1
         down = state.down
         if not outcome.retryable or count >= state.rules.max_failures:
@@ -169,12 +169,18 @@ def _count_attempt(state: State, action: Call) -> State:
         met = status(state, state.plan.command(action.command)) in ("satisfied", "unjudged")
     if met and state.current is state.champion:
         return state
-    return _one_attempt_more(state, action.command)
+    return _one_attempt_more(state, action)
 
 
-def _one_attempt_more(state: State, command: str) -> State:
+def _one_attempt_more(state: State, action: Call) -> State:
+    command, expert = action.command, action.expert
     count = attempts(state, command) + 1
-    return replace(state, attempts={**state.attempts, command: count})
+    before = state.tried.get(command, {})
+    return replace(
+        state,
+        attempts={**state.attempts, command: count},
+        tried={**state.tried, command: {**before, expert: before.get(expert, 0) + 1}},
+    )
 
 
 def begin(

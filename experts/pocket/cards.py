@@ -27,20 +27,21 @@ _ABOUT: Final[Mapping[str, str]] = {
     "kind.",
     "layout": "The painter, its planner trained further on scenes whose objects stand in a "
     "relation; takes twice the steps.",
-    "adder": "Adds objects to a 64x64 picture (also at a relation), replaces, moves and multiplies "
-    "them: looks at the picture, plans which places are to be emptied or painted, and repaints "
-    "those only.",
-    "remover": "The adder, its planner trained further on removing objects.",
-    "recolourer": "The adder, its planner trained further on colours and sizes of objects.",
-    "editor": "Does every edit on 64x64 pictures, in two steps: small, quick, and worse than those "
-    "that do one thing. The picture before comes in as further channels (as in InstructPix2Pix), "
-    "and a gate says which pixels change: elsewhere the picture before shows through.",
-    "scenery": "The editor, trained further on backgrounds and styles.",
+    "editor": "Does every edit of objects on 64x64 pictures: looks at the picture, plans which "
+    "places are to be emptied or painted, and repaints those only. Takes two steps: quick, and "
+    "worse than those that do one thing.",
+    "adder": "The editor, its planner trained further on adding objects (also at a relation), "
+    "replacing, moving and multiplying them; takes six steps.",
+    "remover": "The editor, its planner trained further on removing objects.",
+    "recolourer": "The editor, its planner trained further on colours and sizes of objects.",
+    "scenery": "Changes background and style of 64x64 pictures. The picture before comes in as "
+    "further channels (as in InstructPix2Pix), and a gate says which pixels change: elsewhere the "
+    "picture before shows through.",
 }
 
 _SLOTS: Final = """a diffusers pipeline in two parts. A planner (`SlotPlanner`, 0.9 to 1.4 million
   weights, flow matching) decides which objects go where{looks}. A renderer, shared by
-  six experts (`experts/pocket/weights/renderer`), paints them: flow matching over space-to-depth
+  seven experts (`experts/pocket/weights/renderer`), paints them: flow matching over space-to-depth
   pixels, without an autoencoder, by a `UNet2DConditionModel` that reads a map of the plan. The
   text encoder is shared as well (`experts/pocket/weights/shared`)."""
 

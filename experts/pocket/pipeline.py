@@ -108,6 +108,8 @@ def predict(
         sigma * 1000,
         encoder_hidden_states=states,
         encoder_attention_mask=mask,
+        # The first state stands for the text as a whole: background, style, kind of edit.
+        class_labels=states[:, 0] if unet.config.class_embed_type else None,
     ).sample.float()
     shuffled = functional.pixel_shuffle(out, factor)
     clean = DATA_SCALE * shuffled[:, :3]

@@ -27,7 +27,20 @@ PLACES = 4
 CLASSES = (3, len(slots.NOUNS), len(slots.COLOURS))
 """Kinds of row, kinds of object, colours."""
 
+SETTINGS = (len(world.BACKGROUNDS), len(world.STYLES) + 1)
+"""Backgrounds; styles, with none."""
+
 LEAST_LEVEL = 0.02
+
+
+def setting_texts(logits: Tensor) -> list[str]:
+    """Backgrounds and styles as a caption names them: "on a beach background in comic style"."""
+    grounds, styles = (part.argmax(-1).tolist() for part in torch.split(logits, list(SETTINGS), -1))
+    return [
+        f"on a {world.BACKGROUNDS[ground]} background"
+        + (f" in {world.STYLES[style - 1]} style" if style else "")
+        for ground, style in zip(grounds, styles, strict=True)
+    ]
 
 
 def to_places(rows: Tensor) -> Tensor:
@@ -92,11 +105,13 @@ class _Eye(nn.Module):
         )
         self.deep = nn.Sequential(block(96, 96, 1), block(96, 96, 1))
         self.coarse = nn.Sequential(block(96, width, 2), block(width, width, 1))
+        self.setting = nn.Linear(96, sum(SETTINGS))
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         cells = self.fine(picture)
         cells = cells + self.deep(cells)
-        return cells, self.coarse(cells).flatten(2).transpose(1, 2)
+        tokens = self.coarse(cells).flatten(2).transpose(1, 2)
+        return cells, tokens, self.setting(cells.mean((2, 3)))
 
 
 class SlotPlanner(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -136,16 +151,16 @@ class SlotPlanner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.places = nn.Linear(width, PLACES)
         self.classes = nn.Linear(width, sum(CLASSES))
 
-    def look(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def look(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Looks at pictures (batch, 3, 64, 64) in [-1, 1].
 
         Returns:
-            Features (batch, 96, 16, 16) that training reads objects off, and tokens (batch, 64,
-            width) for `forward`.
+            Features (batch, 96, 16, 16) that training reads objects off; tokens (batch, 64, width)
+            for `forward`; and logits of background and style (batch, sum of `SETTINGS`).
         """
         assert self.eye is not None, "this planner has not learned to look"
-        cells, tokens = self.eye(picture)
-        return cells, tokens
+        cells, tokens, setting = self.eye(picture)
+        return cells, tokens, setting
 
     def forward(
         self,

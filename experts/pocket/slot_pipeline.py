@@ -26,7 +26,7 @@ from experts.pocket.pipeline import (
     load_part,
     load_text_encoder,
 )
-from experts.pocket.planner import PLACES, SlotPlanner, named_in
+from experts.pocket.planner import PLACES, SlotPlanner, named_in, setting_texts
 from experts.pocket.recipes import Recipe
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
 from experts.pocket.world import NATIVE_SIZE
@@ -65,16 +65,15 @@ class _SlotPipeline(_PocketPipeline):
         self,
         prompts: list[str],
         generator: torch.Generator | list[torch.Generator] | None,
-        before: Tensor | None = None,
+        seen: Tensor | None = None,
     ) -> Tensor:
-        """Rows (batch, slots, 7) for each prompt."""
+        """Rows (batch, slots, 7) for each prompt; `seen` is what the planner saw of a picture."""
         device, dtype = self._execution_device, self.planner.dtype
         states, mask = encode_text(self.tokenizer, self.text_encoder, prompts)
         noise: Tensor = randn_tensor(
             (len(prompts), SLOTS, PLACES), generator=generator, device=device, dtype=dtype
         )
         named, kinds = named_in(self.tokenizer, prompts)
-        seen = None if before is None else self.planner.look(before.to(device, dtype))[1]
         rows = self.planner.plan(
             states.to(dtype), mask, named.to(device), noise, PLANNING_STEPS, seen
         )
@@ -184,12 +183,13 @@ class PocketRepaintPipeline(_SlotPipeline):
         _check_generators(generator, prompts)
         size = int(self.config.native_size)
         before = self._before(self._paired(prompts, image, num_images_per_prompt))
-        rows = self._plan(prompts, generator, before)
+        before = before.to(self._execution_device, self.planner.dtype)
+        _, seen, setting = self.planner.look(before)
+        rows = self._plan(prompts, generator, seen)
         layout = self._map(rows)
-        before = before.to(layout.device, layout.dtype)
         stays = _outside(rows, size)
         pixels = self._sample(
-            [""] * len(prompts), None, num_inference_steps, 1.0, generator, callback_on_step_end,
+            setting_texts(setting), None, num_inference_steps, 1.0, generator, callback_on_step_end,
             callback_on_step_end_tensor_inputs, layout, (before, stays),
         )  # fmt: skip
         pixels = torch.lerp(pixels, before.float(), stays.float())

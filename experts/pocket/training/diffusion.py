@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ OBJECTS_WEIGH = 3.5
 """Weight in the loss of a pixel that shows an object; one of background weighs 1."""
 
 
+STYLED_TOO = 0.25
+"""Share of scenes that are put into a style, whatever theirs was."""
+
 PARTLY_BELOW = 0.6
 """Noise level below which the map may leave out objects: they can be seen."""
 
@@ -86,6 +90,8 @@ def build_unet(
         cross_attention_dim=text_width,
         attention_head_dim=16 if channels[plain] % 32 else 32,
         time_embedding_dim=256,
+        class_embed_type="projection",
+        projection_class_embeddings_input_dim=text_width,
         norm_num_groups=16,
     )
     unet.set_attn_processor(AttnAddedKVProcessor())
@@ -190,6 +196,8 @@ class DiffusionTask:
             self.sheet, rng, "simple" if simple else self.recipe.scenes
         )
         labels = patch_labels(self.sheet, scene, CELL)
+        if rng.random() < STYLED_TOO:
+            scene = replace(scene, style=str(rng.choice(world.STYLES)))
         text = caption(scene, relations, rng).text
         shown = mask_of(self.sheet, scene)
         return text, render(self.sheet, scene), labels, shown >= 0, self._rows(scene, shown, rng)

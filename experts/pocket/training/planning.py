@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from experts.pocket import world
 from experts.pocket.degrade import soften
 from experts.pocket.drawing import render
 from experts.pocket.edits import Edit, sample_edit
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import caption
 from experts.pocket.pipeline import encode_text, load_text_encoder
-from experts.pocket.planner import PLACES, SlotPlanner, named_in, planning_loss
+from experts.pocket.planner import PLACES, SETTINGS, SlotPlanner, named_in, planning_loss
 from experts.pocket.recipes import Recipe
 from experts.pocket.sampling import sample_drawn_scene
 from experts.pocket.scenes import Thing
@@ -102,7 +103,12 @@ class PlanTask:
         if rng.random() < 0.6:
             before = soften(before, rng)
         labels = patch_labels(self.sheet, edit.before, CELL)
-        return edit.told, changes(edit), before, labels
+        style = edit.before.style
+        setting = (
+            world.BACKGROUNDS.index(edit.before.background),
+            0 if style is None else 1 + world.STYLES.index(style),
+        )
+        return edit.told, changes(edit), before, labels, setting
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch."""
@@ -124,7 +130,9 @@ class PlanTask:
                 states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
             seen, sight = None, torch.zeros((), device=self.device)
             if self.edits:
-                cells, seen = self.planner.look(to_tensor([item[2] for item in drawn], self.device))
+                cells, seen, setting = self.planner.look(
+                    to_tensor([item[2] for item in drawn], self.device)
+                )
                 labels = torch.from_numpy(np.stack([item[3] for item in drawn]))
                 sight = (
                     functional.binary_cross_entropy_with_logits(
@@ -135,6 +143,11 @@ class PlanTask:
                     .sum(1)
                     .mean()
                 )
+                truth = torch.tensor([item[4] for item in drawn], device=self.device)
+                for part, column in zip(
+                    torch.split(setting.float(), list(SETTINGS), -1), truth.unbind(-1), strict=True
+                ):
+                    sight = sight + functional.cross_entropy(part, column)
             loss, figures = planning_loss(
                 self.planner, rows, level, noise, states, mask, named, seen
             )

@@ -1,0 +1,76 @@
+"""What simulated worlds are drawn from."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from poser.core.value import NonNegative, UnitInterval, Value
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Ranges(Value):
+    """The ranges that plans, registries and rules are drawn from, uniformly where not said.
+
+    Attributes:
+        commands: Fewest and most commands of a plan, a finish not counted.
+        experts: Fewest and most experts of a registry; the first always draws from text.
+        dependent: Share of commands that build on another (to recolour what was added).
+        drawers: Share of the other experts that draw from text.
+        specialists: Share of experts that serve one to three ops well rather than most a little.
+        trials: Fewest and most trials that a rate was measured by (drawn on a log scale).
+        shift: Standard deviation of the true rate about the rate on the tasks of the probe.
+        unmeasured: Share of experts without a table.
+        crowding: Most that the success of drawing a whole plan falls by, in log units for each
+            further command.
+        kept: Least and greatest true share of what holds that outlasts an edit.
+        luck: Chance that a criterion nobody worked at comes to hold by an edit.
+        partial: Chance that a failed attempt at a command settles all but its last criterion.
+        usd: Greatest price of a call in US dollars (log scale from 0.0001; a third cost nothing).
+        judgement_usd: Greatest price of a judgement; half cost nothing.
+        seconds: Shortest and longest call, on a log scale.
+        outage: Greatest chance that a call fails for reasons of infrastructure.
+        refusal: Greatest chance that an expert refuses a request.
+        critic_outage: Greatest chance that a judgement cannot be had.
+        closed: Share of experts with a closed vocabulary.
+        unknown: Share of commands whose words such an expert does not know.
+        sureness: Least and greatest mean of the critic's log odds for the right answer.
+        noise: Least and greatest standard deviation of these log odds.
+        given: Share of episodes that begin with a picture.
+        finish: Share of episodes with a finish.
+        budgets: Share of episodes with a cap on spend.
+        cost_weights: Greatest lambda, reward per US dollar (log scale from 0.01; a fifth are 0).
+        step_penalty: What each step costs.
+        max_steps: Fewest and most steps for each command; never fewer than 6 in all.
+    """
+
+    commands: tuple[Count, Count] = (2, 12)
+    experts: tuple[Count, Count] = (2, 10)
+    dependent: UnitInterval = 0.45
+    drawers: UnitInterval = 0.25
+    specialists: UnitInterval = 0.6
+    trials: tuple[Count, Count] = (8, 256)
+    shift: NonNegative = 0.08
+    unmeasured: UnitInterval = 0.1
+    crowding: NonNegative = 0.25
+    kept: tuple[UnitInterval, UnitInterval] = (0.75, 1.0)
+    luck: UnitInterval = 0.02
+    partial: UnitInterval = 0.3
+    usd: NonNegative = 0.2
+    judgement_usd: NonNegative = 0.005
+    seconds: tuple[NonNegative, NonNegative] = (0.02, 60.0)
+    outage: UnitInterval = 0.2
+    refusal: UnitInterval = 0.03
+    critic_outage: UnitInterval = 0.03
+    closed: UnitInterval = 0.3
+    unknown: UnitInterval = 0.15
+    sureness: tuple[NonNegative, NonNegative] = (1.5, 4.0)
+    noise: tuple[NonNegative, NonNegative] = (0.3, 1.5)
+    given: UnitInterval = 0.15
+    finish: UnitInterval = 0.25
+    budgets: UnitInterval = 0.4
+    cost_weights: NonNegative = 10.0
+    step_penalty: NonNegative = 0.01
+    max_steps: tuple[Count, Count] = (2, 3)

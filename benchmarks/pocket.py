@@ -31,7 +31,7 @@ PARTS = {"judges": judges, "agreement": agreement, "long": long_prompts, "geneva
 
 def _parser() -> argparse.ArgumentParser:
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all where left out")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="all where left out")
     parser.add_argument("--n", type=int, help="prompts (each GenEval tag), tasks or questions")
     parser.add_argument("--figures", type=Path, metavar="FOLDER", help="draw figures there")
     parser.add_argument(
@@ -44,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Measures and prints the tables."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if unknown := [part for part in options.parts if part not in PARTS]:
+        parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
     print(describe())
     figures: dict[str, Any] = {}
     if options.figures is not None:

@@ -6,7 +6,7 @@
    whole plan once more with a new seed.
 3. The current picture ranks below the champion, which could be edited: go back to the champion.
 4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
-   its a-th retry goes to the a-th best, in turn.
+   its a-th retry goes to the a-th best, in turn, of those not hopeless beside the best.
 5. Nothing pending is callable: draw once more if something that can be drawn is still missing and
    few pictures were drawn yet. "Few" is 3 where they cost money, 8 where they are free.
 6. What belongs on the finished picture comes last: to finish it, then text. It comes in time
@@ -27,6 +27,9 @@ from policies.base import Decision
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import ExpertSpec
 from poser.core.plan import Command
+
+ABLE = 0.3
+"""Least capability, as a share of the best expert's, of an expert that a retry goes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,9 @@ class CapabilityRouter:
             spec = registry[call.expert]
             return spec.capability(command.op) - self.cost_weight * spec.cost.usd
 
-        ordered = sorted(calls, key=lambda c: (-fitness(c), c.expert))
+        best = max(registry[c.expert].capability(command.op) for c in calls)
+        able = [c for c in calls if registry[c.expert].capability(command.op) >= ABLE * best]
+        ordered = sorted(able, key=lambda c: (-fitness(c), c.expert))
         attempt = attempts(state, command.id)
         choice = ordered[attempt % len(ordered)]
         capability = registry[choice.expert].capability(command.op)

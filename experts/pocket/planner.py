@@ -18,6 +18,7 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel
 
 from experts.pocket import slots, world
+from experts.pocket.labels import LABELS
 
 _PLACE_MEAN = (32.0, 32.0, 23.0, 0.5)
 _PLACE_SCALE = (16.0, 16.0, 7.0, 0.5)
@@ -84,6 +85,15 @@ def named_in(tokenizer: Any, texts: Sequence[str]) -> tuple[Tensor, list[list[st
     return spots, kinds
 
 
+def noun_indices(kinds: Sequence[Sequence[str]]) -> Tensor:
+    """The kinds of `named_in` as indices (batch, kinds), -1 for none."""
+    out = torch.full((len(kinds), world.MAX_GROUPS), -1)
+    for row, named in enumerate(kinds):
+        for group, noun in enumerate(named):
+            out[row, group] = slots.NOUNS.index(noun)
+    return out
+
+
 _NOUN_OF = {
     token: noun.name for noun in world.NOUNS.values() for token in (noun.token, noun.plural_token)
 }
@@ -106,12 +116,23 @@ class _Eye(nn.Module):
         self.deep = nn.Sequential(block(96, 96, 1), block(96, 96, 1))
         self.coarse = nn.Sequential(block(96, width, 2), block(width, width, 1))
         self.setting = nn.Linear(96, sum(SETTINGS))
+        self.sight = nn.Conv2d(96, LABELS, 1)
+        assert self.sight.bias is not None
+        nn.init.constant_(self.sight.bias, -4.0)
+        self.found = nn.Linear(4 * world.MAX_GROUPS, width)
+        nn.init.zeros_(self.found.weight)
+        nn.init.zeros_(self.found.bias)
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, picture: Tensor, nouns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         cells = self.fine(picture)
         cells = cells + self.deep(cells)
         tokens = self.coarse(cells).flatten(2).transpose(1, 2)
-        return cells, tokens, self.setting(cells.mean((2, 3)))
+        shown = self.sight(cells)
+        # Where in each token's cells the kinds are that the text names.
+        index = nouns.clamp(min=0)[..., None, None].expand(-1, -1, *shown.shape[2:])
+        maps = torch.gather(shown.sigmoid(), 1, index) * (nouns >= 0)[..., None, None]
+        maps = functional.pixel_unshuffle(maps, 2).flatten(2).transpose(1, 2)
+        return shown, tokens + self.found(maps), self.setting(cells.mean((2, 3)))
 
 
 class SlotPlanner(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -151,16 +172,21 @@ class SlotPlanner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.places = nn.Linear(width, PLACES)
         self.classes = nn.Linear(width, sum(CLASSES))
 
-    def look(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Looks at pictures (batch, 3, 64, 64) in [-1, 1].
+    def look(self, picture: Tensor, nouns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Looks at pictures.
+
+        Args:
+            picture: (batch, 3, 64, 64) in [-1, 1].
+            nouns: Kinds of object that the text names (batch, kinds), -1 for none.
 
         Returns:
-            Features (batch, 96, 16, 16) that training reads objects off; tokens (batch, 64, width)
-            for `forward`; and logits of background and style (batch, sum of `SETTINGS`).
+            Logits (batch, labels, 16, 16) of what each cell shows (`experts.pocket.labels`);
+            tokens (batch, 64, width) for `forward`; and logits of background and style (batch,
+            sum of `SETTINGS`).
         """
         assert self.eye is not None, "this planner has not learned to look"
-        cells, tokens, setting = self.eye(picture)
-        return cells, tokens, setting
+        shown, tokens, setting = self.eye(picture, nouns)
+        return shown, tokens, setting
 
     def forward(
         self,

@@ -26,7 +26,7 @@ from experts.pocket.pipeline import (
     load_part,
     load_text_encoder,
 )
-from experts.pocket.planner import PLACES, SlotPlanner, named_in, setting_texts
+from experts.pocket.planner import PLACES, SlotPlanner, named_in, noun_indices, setting_texts
 from experts.pocket.recipes import Recipe
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
 from experts.pocket.world import NATIVE_SIZE
@@ -184,7 +184,8 @@ class PocketRepaintPipeline(_SlotPipeline):
         size = int(self.config.native_size)
         before = self._before(self._paired(prompts, image, num_images_per_prompt))
         before = before.to(self._execution_device, self.planner.dtype)
-        _, seen, setting = self.planner.look(before)
+        _, kinds = named_in(self.tokenizer, prompts)
+        _, seen, setting = self.planner.look(before, noun_indices(kinds).to(before.device))
         rows = self._plan(prompts, generator, seen)
         layout = self._map(rows)
         stays = _outside(rows, size)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 
-FIXED = ("prompt", "image", "mask", "registry", "policy", "seed", "critic", "cache", "finish")
+FIXED = (
+    *("prompt", "image", "mask", "registry", "policy", "quality", "seed", "critic", "cache"),
+    "finish",
+)
 """What a run keeps for good; ``--budget`` and ``--max-steps`` may be changed on resuming."""
 
 
@@ -43,8 +46,23 @@ def compose(
     ] = None,
     registry: Registry = None,
     policy: Annotated[
-        str, typer.Option("--policy", help="What chooses the experts: router or random.")
+        str,
+        typer.Option(
+            "--policy",
+            help="What chooses the experts: router, random, single, best-of-N, learned, or the "
+            "folder of a policy that poser train made.",
+        ),
     ] = "router",
+    quality: Annotated[
+        float | None,
+        typer.Option(
+            "--quality",
+            min=0.0,
+            max=1.0,
+            help="From cheap (0) to good (1), for a learned policy; 1 unless given.",
+            show_default=False,
+        ),
+    ] = None,
     max_steps: Annotated[
         int | None,
         typer.Option(
@@ -104,6 +122,8 @@ def compose(
         raise typer.BadParameter("with --interactive give a file: standard input is for answers")
     if budget is not None and not math.isfinite(budget):
         raise typer.BadParameter("--budget must be a finite number; leave it out for no cap")
+    if quality is not None:
+        _check_quality(quality, policy)
     if out is not None:
         _check_out(out)
     from poser.compose.begin import Brief, begin, composer_for
@@ -121,6 +141,7 @@ def compose(
             mask=mask,
             registry=registry_files(registry),
             policy=policy,
+            quality=quality,
             max_steps=max_steps,
             budget=budget,
             seed=seed,
@@ -137,11 +158,9 @@ def compose(
     view = watch(quiet=quiet or run.finished)
     composer.observer = view
     if interactive:
-        from policies.catalogue import make_policy
         from poser.cli.interactive import asking
 
-        policy_made = make_policy(composer.settings.policy, composer.settings.seed)
-        composer.chooser = asking(policy_made, view.paused)
+        composer.chooser = asking(composer.policy(), view.paused)
     with view:
         episode = _drive(composer, run)
     _conclude(run, episode, out, as_json, notes=quiet)
@@ -215,6 +234,17 @@ def _check_resuming(context: typer.Context) -> None:
                 f"--resume goes on with what the run was given: drop {name!r} "
                 "(--budget and --max-steps may be changed)"
             )
+
+
+def _check_quality(quality: float, policy: str) -> None:
+    from policies.catalogue import is_learned
+
+    if not math.isfinite(quality):
+        raise typer.BadParameter("--quality must be from 0 to 1")
+    if not is_learned(policy):
+        raise typer.BadParameter(
+            f"--quality is heeded by a learned policy, not by {policy!r}: give one with --policy"
+        )
 
 
 def _check_out(out: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from critic.vqa import POCKET, VqaCritic
 from envs.rules import Rules
 from experts.registry import Registry, load_registry
-from policies.catalogue import make_policy
+from policies.catalogue import make_policy, policy_reference, policy_revision
+from policies.quality import cost_weight_of
 from poser import __version__
 from poser.compose.composer import Composer
 from poser.compose.inputs import read_picture
 from poser.compose.settings import Settings
 from poser.compose.view import settings_of
-from poser.core.errors import InvalidImageError, RegistryError
+from poser.core.errors import InvalidImageError, RegistryError, RunError
 from poser.decompose import RuleDecomposer
 from poser.store import Run, write_bytes
 from poser.store.files import make_folder
@@ -34,7 +35,9 @@ class Brief:
         image: Picture to start from.
         mask: Mask over it, white where it may change.
         registry: Registry files merged over the built-in experts.
-        policy: Name of the policy.
+        policy: Name of the policy, or the folder of a trained one.
+        quality: From cheap (0) to good (1), for a trained policy; ``None`` to care for the picture
+            alone.
         max_steps: Most steps; ``None`` for the default of the plan's size.
         budget: Hard cap on spend in US dollars; ``None`` for no cap.
         seed: In [0, 2**31).
@@ -49,6 +52,7 @@ class Brief:
     mask: Path | None = None
     registry: tuple[Path, ...] = ()
     policy: str = "router"
+    quality: float | None = None
     max_steps: int | None = None
     budget: float | None = None
     seed: int = 0
@@ -66,6 +70,7 @@ def begin(brief: Brief) -> Run:
         RegistryError: A registry file is wrong.
         CriticError: The critic's folder is wrong.
         UnknownPolicyError: There is no policy of that name.
+        PoserError: A trained policy cannot be loaded.
         StorageError: The run's folder cannot be made.
     """
     RuleDecomposer().decompose(brief.prompt, has_picture=brief.image is not None)
@@ -86,8 +91,12 @@ def begin(brief: Brief) -> Run:
     settings = Settings(
         prompt=brief.prompt,
         seed=brief.seed,
-        policy=brief.policy,
-        rules=Rules(budget=brief.budget),
+        policy=policy_reference(brief.policy),
+        policy_revision=policy_revision(brief.policy),
+        rules=Rules(
+            budget=brief.budget,
+            cost_weight=0.0 if brief.quality is None else cost_weight_of(brief.quality),
+        ),
         steps=brief.max_steps,
         registry=tuple(str(f.absolute()) for f in brief.registry),
         critic=str(brief.critic.absolute()) if brief.critic else "",
@@ -112,21 +121,33 @@ def composer_for(run: Run) -> Composer:
     """The composer of a run, fresh or interrupted.
 
     Raises:
-        RunError: The run's configuration is damaged.
+        RunError: The run's configuration is damaged, or its policy has changed.
         RegistryError: A registry file is wrong.
         CriticError: The critic's folder is wrong.
+        PoserError: A trained policy cannot be read.
     """
     settings = settings_of(run)
     registry = load_registry(tuple(Path(f) for f in settings.registry))
     if not run.finished:
         _check_unchanged(settings, registry)
+        _check_policy(settings)
     return Composer(
         run=run,
         settings=settings,
         specs={s.id: s for s in settings.experts},
         experts=registry,
+        tables=registry.tables,
         critic=VqaCritic(Path(settings.critic) if settings.critic else POCKET),
     )
+
+
+def _check_policy(settings: Settings) -> None:
+    """A run goes on with the policy it began with."""
+    if policy_revision(settings.policy) != settings.policy_revision:
+        raise RunError(
+            f"the policy {settings.policy} has changed since this run began",
+            remedy="restore it, or compose again",
+        )
 
 
 def _check_unchanged(settings: Settings, registry: Registry) -> None:

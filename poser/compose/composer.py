@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.base import Critic
@@ -13,10 +13,12 @@ from envs.calling import Caller
 from envs.state import State
 from envs.transition import interrupted, revived
 from experts.base import Expert
+from policies.base import Policy
 from policies.catalogue import make_policy
 from poser.compose.graph import Chooser, Nodes, build_graph
 from poser.compose.settings import Settings
 from poser.compose.view import start_of, view_of
+from poser.core.capability import CapabilityTable
 from poser.core.errors import BudgetError
 from poser.core.expert import ExpertSpec
 from poser.core.record import EpisodeRecord
@@ -50,6 +52,7 @@ class Composer:
         decomposer: What makes the plan.
         chooser: What chooses actions; ``None`` for the policy named in the settings.
         observer: Who is told of progress.
+        tables: Measured capabilities by expert id, for a policy that reads them.
         caller: The caller, once composing has begun (for measurements).
         budget: A new cap in US dollars, when a run is gone on with.
         max_steps: A new bound on steps, when a run is gone on with.
@@ -63,6 +66,7 @@ class Composer:
     decomposer: Decomposer | None = None
     chooser: Chooser | None = None
     observer: Observer | None = None
+    tables: Mapping[str, CapabilityTable] = field(default_factory=dict)
     caller: Caller | None = None
     budget: float | None = None
     max_steps: int | None = None
@@ -89,6 +93,16 @@ class Composer:
                 self._drive()
         assert self._episode is not None, "the finish node makes the episode"
         return self._episode
+
+    def policy(self) -> Policy:
+        """The policy that the settings name.
+
+        Raises:
+            PoserError: It cannot be loaded.
+        """
+        return make_policy(
+            self.settings.policy, self.settings.seed, tables=self.tables, pictures=self.run.images
+        )
 
     def _drive(self) -> None:
         from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -146,7 +160,6 @@ class Composer:
         from poser.decompose import RuleDecomposer
 
         self.caller = Caller(self.experts.expert, self.critic, self.run.images, self.run.calls)
-        policy = make_policy(self.settings.policy, self.settings.seed)
         return Nodes(
             run=self.run,
             settings=self.settings,
@@ -154,7 +167,7 @@ class Composer:
             caller=self.caller,
             critic=self.critic,
             decomposer=self.decomposer or RuleDecomposer(),
-            chooser=self.chooser or policy.choose,
+            chooser=self.chooser or self.policy().choose,
             observer=self.observer or SilentObserver(),
             on_finish=self._finish,
         )

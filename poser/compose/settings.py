@@ -18,7 +18,8 @@ class Settings(Value):
     Attributes:
         prompt: The prompt.
         seed: In [0, 2**31). Same seed, same picture.
-        policy: Name of the policy.
+        policy: Name of the policy, or the folder of a trained one as an absolute path.
+        policy_revision: Hash of a trained policy's weights; empty for others.
         rules: What the MDP is played by; ``max_steps`` of ``None`` in ``steps`` asks for the
             default of the plan's size.
         steps: The user's ``--max-steps``; ``None`` for the default.
@@ -35,6 +36,7 @@ class Settings(Value):
     prompt: str
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     policy: str = "router"
+    policy_revision: str = ""
     rules: Rules = Rules()
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
     registry: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from envs.rules import Rules
 from envs.state import State, initial_state
 from envs.transition import apply
 from policies.base import Policy
-from policies.catalogue import POLICY_NAMES, make_policy
+from policies.catalogue import UNTRAINED, make_policy
 from policies.random import RandomPolicy
 from policies.router import CapabilityRouter
 from poser.core.action import ALL, Call, Revert, Stop
@@ -195,7 +195,7 @@ def test_what_no_expert_can_mend_is_left_alone() -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(data=st.data(), name=st.sampled_from(POLICY_NAMES))
+@given(data=st.data(), name=st.sampled_from(UNTRAINED))
 def test_every_policy_chooses_legally_and_comes_to_an_end(data: st.DataObject, name: str) -> None:
     policy: Policy = make_policy(name, seed=1)
     plan = data.draw(ours.plans())

@@ -1,0 +1,213 @@
+"""A trained policy as two files: weights (safetensors) and what they are (JSON). Never a pickle.
+
+``policy.safetensors`` holds the weights of a :class:`policies.scorer.Scorer`, ``policy.json`` its
+shape, the names of the features that it reads, the encoders it was trained with, the hash of the
+weights and the record of its training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+
+from envs.encoders import HashedWords, ImageEncoder, TextEncoder, Thumbnail
+from envs.layout import COMMAND_FEATURES, CONTEXT_FEATURES, EXPERT_FEATURES, PAIR_FEATURES
+from policies.shape import ScorerShape
+from poser.core.errors import PoserError, StorageError
+from poser.core.value import Sha256, Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from policies.scorer import Scorer
+
+WEIGHTS, CARD = "policy.safetensors", "policy.json"
+"""The names of the two files."""
+
+FEATURES: dict[str, tuple[str, ...]] = {
+    "commands": COMMAND_FEATURES,
+    "experts": EXPERT_FEATURES,
+    "pairs": PAIR_FEATURES,
+    "context": CONTEXT_FEATURES,
+}
+"""The names of the features by part, in their order."""
+
+REMEDY = "train one for this version: poser train --config train.yaml"
+
+
+class PolicyFileError(PoserError):
+    """The files of a policy are missing, damaged, or of another version."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class PolicyCard(Value):
+    """What the weights of a policy are.
+
+    Attributes:
+        format: Version of this format.
+        scorer: The network.
+        features: Names of the features by part, in their order.
+        texts: Encoder of instructions; empty for none.
+        images: Encoder of pictures; empty for none.
+        weights: SHA-256 of the file of weights.
+        worlds: What it was trained in: hashes of registries, tables or ranges, by stage.
+        training: The record of the training, for people.
+        version: Version of Image-POSER.
+    """
+
+    format: Literal[1] = 1
+    scorer: ScorerShape
+    features: dict[str, tuple[str, ...]]
+    texts: Literal["", "hashed-words"] = ""
+    images: Literal["", "thumbnail"] = ""
+    weights: Sha256
+    worlds: dict[str, dict[str, str]] = Field(default_factory=dict)
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def text_encoder(self) -> TextEncoder | None:
+        """What encodes instructions."""
+        return HashedWords(self.scorer.text_dim) if self.texts else None
+
+    @property
+    def image_encoder(self) -> ImageEncoder | None:
+        """What encodes pictures."""
+        return Thumbnail(round((self.scorer.image_dim / 3) ** 0.5)) if self.images else None
+
+
+def export_policy(
+    weights: Mapping[str, Tensor],
+    shape: ScorerShape,
+    folder: Path,
+    *,
+    worlds: Mapping[str, Mapping[str, str]],
+    training: Mapping[str, Any],
+    version: str,
+) -> PolicyCard:
+    """Writes a policy's two files; an earlier policy in the folder is replaced.
+
+    Args:
+        weights: Those of a scorer, by name.
+        shape: The scorer's.
+        folder: Made where there is none.
+        worlds: See :class:`PolicyCard`.
+        training: Likewise; plain JSON data.
+        version: Version of Image-POSER.
+
+    Raises:
+        StorageError: The files cannot be written.
+    """
+    from safetensors.torch import save
+
+    data = save({k: v.detach().cpu().contiguous() for k, v in weights.items()})
+    card = PolicyCard(
+        scorer=shape,
+        features=FEATURES,
+        texts="hashed-words" if shape.text_dim else "",
+        images="thumbnail" if shape.image_dim else "",
+        weights=hashlib.sha256(data).hexdigest(),
+        worlds={name: dict(hashes) for name, hashes in worlds.items()},
+        training=dict(training),
+        version=version,
+    )
+    text = json.dumps(card.to_dict(), indent=2) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ((WEIGHTS, data), (CARD, text.encode())):
+            scratch = folder / f".{name}.writing"
+            scratch.write_bytes(content)
+            scratch.replace(folder / name)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {folder}: {error.strerror}", remedy="choose another folder"
+        ) from error
+    return card
+
+
+def load_policy(folder: Path) -> tuple[Scorer, PolicyCard]:
+    """The scorer in a folder, ready to score, and its card.
+
+    Raises:
+        PolicyFileError: A file is missing or damaged, or of another version than this program's.
+    """
+    card = read_card(folder)
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from policies.scorer import Scorer
+
+    try:
+        data = (folder / WEIGHTS).read_bytes()
+    except OSError as error:
+        raise PolicyFileError(f"cannot read {folder / WEIGHTS}", remedy=REMEDY) from error
+    if hashlib.sha256(data).hexdigest() != card.weights:
+        raise PolicyFileError(
+            f"{folder / WEIGHTS} is not what {CARD} describes",
+            remedy="copy both files again from where the policy was trained",
+        )
+    try:
+        weights: dict[str, Tensor] = load(data)
+    except (SafetensorError, ValueError) as error:
+        raise PolicyFileError(
+            f"{folder / WEIGHTS} is no safetensors file", remedy=REMEDY
+        ) from error
+    try:
+        scorer = Scorer(card.scorer)
+    except ValueError as error:
+        raise PolicyFileError(f"{folder / CARD}: {error}", remedy=REMEDY) from error
+    _check_weights(weights, scorer, folder / WEIGHTS)
+    scorer.load_state_dict(weights)
+    return scorer.eval(), card
+
+
+def read_card(folder: Path) -> PolicyCard:
+    """What a folder says of its policy, checked against this version's features.
+
+    Raises:
+        PolicyFileError: There is none, or it is of another version.
+    """
+    path = folder / CARD
+    try:
+        card = PolicyCard.from_json(path.read_bytes())
+    except OSError as error:
+        raise PolicyFileError(
+            f"there is no policy in {folder}",
+            remedy=f"give the folder that holds {CARD}, or train one: poser train",
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise PolicyFileError(
+            f"{path} is no policy of this version: {where}: {first['msg']}", remedy=REMEDY
+        ) from error
+    for part, names in FEATURES.items():
+        if card.features.get(part) != names:
+            odd = sorted(set(card.features.get(part, ())) ^ set(names)) or ["their order"]
+            raise PolicyFileError(
+                f"{path} was trained on other features of {part} ({', '.join(odd[:3])})",
+                remedy=REMEDY,
+            )
+    return card
+
+
+def _check_weights(weights: Mapping[str, Tensor], scorer: Scorer, path: Path) -> None:
+    expected = scorer.state_dict()
+    if odd := sorted(set(weights) ^ set(expected)):
+        raise PolicyFileError(f"{path} has other weights ({odd[0]})", remedy=REMEDY)
+    for name, tensor in expected.items():
+        found = weights[name]
+        if found.shape != tensor.shape or found.dtype != tensor.dtype:
+            raise PolicyFileError(
+                f"{path}: {name} is {tuple(found.shape)} {found.dtype}, not "
+                f"{tuple(tensor.shape)} {tensor.dtype}",
+                remedy=REMEDY,
+            )
+        if not bool(found.isfinite().all()):
+            raise PolicyFileError(f"{path}: {name} is not finite", remedy=REMEDY)

@@ -1,0 +1,1 @@
+"""Training a policy: stages of PPO over any number of experts, resumable after a kill."""

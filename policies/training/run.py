@@ -1,0 +1,318 @@
+"""The training loop: stages of legs, each leg a fixed number of updates.
+
+All chance of a leg is drawn from (seed, stage, leg), and its episodes begin anew. So a run that
+was killed and resumed from the checkpoint between two legs ends with exactly the weights of one
+that was not (same machine, same threads). Episodes cut off at the end of a leg are continued by
+their value, as at the end of any rollout.
+
+A run's folder holds ``train.json`` (the configuration), ``checkpoint.pt``, ``log.jsonl`` (one line
+a leg), ``tensorboard/`` and ``policy/``, the best policy so far, exported.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.utils import FloatSchedule
+
+from policies.export import export_policy
+from policies.training.actor import ComposePPO, ScoringPolicy
+from policies.training.checkpoint import Checkpoint
+from policies.training.config import CONFIG, Stage, TrainConfig, TrainingError
+from policies.training.dropout import FeatureDropout
+from policies.training.outages import OutageAwareBuffer
+from policies.training.recorder import Recorder
+from policies.training.validation import greedy, play
+from policies.training.worlds import MakeWorld, World, simulated_world
+from poser import __version__
+from poser.core.errors import StorageError
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
+
+
+class Watcher(Protocol):
+    """Is told how training goes."""
+
+    def begun(self, stage: Stage, steps: int, total: int) -> None:
+        """A stage begins or goes on, ``steps`` of its ``total`` steps behind it."""
+        ...
+
+    def advanced(self, steps: int) -> None:
+        """Steps of the stage so far."""
+        ...
+
+    def leg(self, figures: Mapping[str, Any]) -> None:
+        """A leg has ended and is on record."""
+        ...
+
+
+class SilentWatcher:
+    """A :class:`Watcher` that says nothing."""
+
+    def begun(self, stage: Stage, steps: int, total: int) -> None:
+        """See :class:`Watcher`."""
+
+    def advanced(self, steps: int) -> None:
+        """See :class:`Watcher`."""
+
+    def leg(self, figures: Mapping[str, Any]) -> None:
+        """See :class:`Watcher`."""
+
+
+@dataclass(slots=True)
+class Training:
+    """A training run in a folder; :meth:`run` goes on from its checkpoint, or begins.
+
+    Attributes:
+        config: What is asked.
+        folder: The run's.
+        make_world: Makes the worlds of stages.
+        live: Whether stages with pixels are run; else training ends before the first of them.
+        device: Of the network: ``cpu``, ``cuda``, or ``auto``.
+        watcher: Is told of progress.
+    """
+
+    config: TrainConfig
+    folder: Path
+    make_world: MakeWorld = simulated_world
+    live: bool = False
+    device: str = "cpu"
+    watcher: Watcher = field(default_factory=SilentWatcher)
+    _at: Checkpoint = field(default_factory=Checkpoint, init=False)
+    _since: float = field(default=0.0, init=False)
+
+    def run(self, *, resume: bool = False) -> Path:
+        """Trains all stages; returns the folder of the exported policy.
+
+        Args:
+            resume: Whether to go on from the checkpoint of the folder.
+
+        Raises:
+            TrainingError: There is nothing to resume, the folder is taken, or another process
+                works on it.
+            StorageError: The folder cannot be written.
+        """
+        _make(self.folder)
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            with lock:
+                self._run(resume)
+        except Timeout as error:
+            raise TrainingError(
+                f"another process trains in {self.folder}", remedy="wait for it, or choose --out"
+            ) from error
+        return self.folder / "policy"
+
+    def _run(self, resume: bool) -> None:
+        checkpoint = self.folder / CHECKPOINT
+        if resume:
+            self._at = Checkpoint.load(checkpoint)
+        elif checkpoint.exists():
+            raise TrainingError(
+                f"{self.folder} holds a training run already",
+                remedy=f"go on with --resume {self.folder}, or choose another --out",
+            )
+        _write(self.folder / CONFIG, self.config.to_json() + "\n")
+        self._log_history()
+        while self._at.stage < len(self.config.stages):
+            stage = self.config.stages[self._at.stage]
+            if stage.world == "pixels" and not self.live:
+                break  # resumed with ``live``, it goes on from here
+            self._stage(stage)
+            self._at.stage += 1
+            self._at.leg = self._at.stale = 0
+            self._at.optimizer = self._at.best_return = None
+            self._at.policy, self._at.best = self._at.best or self._at.policy, None
+            self._at.save(checkpoint)
+
+    def _stage(self, stage: Stage) -> None:
+        config, at = self.config, self._at
+        legs = config.legs(stage)
+        if at.leg >= legs or self._enough():
+            return
+        worlds: list[World] = []
+        try:
+            for count, held_out in ((stage.envs, False), (config.validation.episodes, True)):
+                world = self.make_world(stage, config.layout, count, held_out=held_out)
+                worlds.append(world)
+            training, valid = worlds
+            at.worlds[stage.name] = dict(training.fingerprints)
+            began = at.steps - at.leg * config.leg(stage)
+            self.watcher.begun(stage, at.leg * config.leg(stage), legs * config.leg(stage))
+            recorder = Recorder(
+                config.layout, training.experts, lambda s: self.watcher.advanced(s - began)
+            )
+            model = self._model(stage, training)
+            self._since = time.monotonic()
+            while at.leg < legs and not self._enough():
+                self._leg(stage, model, recorder, valid)
+        finally:
+            for world in worlds:
+                world.venv.close()
+                world.close()
+
+    def _enough(self) -> bool:
+        patience = self.config.validation.patience
+        return patience is not None and self._at.stale >= patience
+
+    def _model(self, stage: Stage, world: World) -> ComposePPO:
+        config, ppo, out = self.config, self.config.ppo, self.config.dropout
+        torch.manual_seed(_derived(config.seed, self._at.stage))
+        model = ComposePPO(
+            ScoringPolicy,
+            FeatureDropout(world.venv, image=out.image, text=out.text, rates=out.rates),
+            learning_rate=stage.rate,
+            n_steps=ppo.rollout,
+            batch_size=ppo.batch,
+            n_epochs=ppo.epochs,
+            gamma=ppo.gamma,
+            gae_lambda=ppo.gae_lambda,
+            clip_range=ppo.clip,
+            ent_coef=stage.entropy,
+            vf_coef=ppo.value_weight,
+            max_grad_norm=ppo.max_gradient,
+            target_kl=ppo.target_kl,
+            rollout_buffer_class=OutageAwareBuffer,
+            rollout_buffer_kwargs={"later": config.outages.later, "clamp": config.outages.clamp},
+            policy_kwargs={"shape": config.shape},
+            device=self.device,
+        )
+        model.set_logger(Logger(str(self.folder), self._writers()))
+        model.num_timesteps = self._at.steps
+        if self._at.policy is not None:
+            model.policy.scorer.load_state_dict(self._at.policy)
+        if self._at.optimizer is not None:
+            model.policy.optimizer.load_state_dict(self._at.optimizer)
+        return model
+
+    def _writers(self) -> list[KVWriter]:
+        try:
+            return [TensorBoardOutputFormat(str(self.folder / "tensorboard"))]
+        except AssertionError:  # tensorboard is not installed: the log still has the figures
+            return []
+
+    def _leg(self, stage: Stage, model: ComposePPO, recorder: Recorder, held_out: World) -> None:
+        """One leg, its validation and its checkpoint."""
+        config, at = self.config, self._at
+        seed = _derived(config.seed, at.stage, at.leg)
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        share = at.leg / config.legs(stage)
+        rate = stage.rate * (1.0 - share * (1.0 - stage.final_rate))
+        model.lr_schedule = FloatSchedule(rate)
+        model._last_obs = None  # so that learn() begins all episodes anew
+        recorder.restart()
+        buffer, venv = model.rollout_buffer, model.env
+        assert venv is not None
+        buffer.forget()
+        venv.seed(seed)
+        model.learn(config.leg(stage), callback=recorder, reset_num_timesteps=False)
+        scorer = model.policy.scorer
+        scorer.eval()
+        valid = play(greedy(scorer, model.device), held_out.venv, config.validation.seed)
+        at.leg, at.steps = at.leg + 1, model.num_timesteps
+        now = time.monotonic()
+        at.seconds, self._since = at.seconds + now - self._since, now
+        at.policy = _copied(scorer.state_dict())
+        at.optimizer = model.policy.optimizer.state_dict()
+        better = at.best_return is None or valid["return"] > at.best_return + config.validation.gain
+        at.stale = 0 if better else at.stale + 1
+        figures = self._figures(stage, recorder, valid, better)
+        at.history.append(figures)
+        if better:
+            at.best, at.best_return = at.policy, valid["return"]
+            self._export()
+        for name, value in valid.items():
+            model.logger.record(f"validation/{name}", value)
+        model.logger.record("train/learning_rate", rate)
+        model.logger.dump(at.steps)
+        at.save(self.folder / CHECKPOINT)
+        self._log(figures)
+        self.watcher.leg(figures)
+
+    def _figures(
+        self, stage: Stage, recorder: Recorder, valid: Mapping[str, float], better: bool
+    ) -> dict[str, Any]:
+        return {
+            "stage": stage.name,
+            "leg": self._at.leg,
+            "steps": self._at.steps,
+            "seconds": round(self._at.seconds, 1),
+            "best": better,
+            **{f"validation/{k}": round(v, 5) for k, v in valid.items()},
+            **{k: round(v, 5) for k, v in recorder.latest.items()},
+        }
+
+    def _export(self) -> None:
+        assert self._at.best is not None
+        last = self._at.history[-1]
+        export_policy(
+            self._at.best,
+            self.config.shape,
+            self.folder / "policy",
+            worlds=self._at.worlds,
+            training={
+                "config": self.config.to_dict(),
+                "stage": last["stage"],
+                "steps": self._at.steps,
+                "seconds": last["seconds"],
+                "validation": {
+                    k.removeprefix("validation/"): v
+                    for k, v in last.items()
+                    if k.startswith("validation/")
+                },
+            },
+            version=__version__,
+        )
+
+    def _log_history(self) -> None:
+        """The log holds what the checkpoint knows, and no leg twice."""
+        lines = "".join(json.dumps(f) + "\n" for f in self._at.history)
+        _write(self.folder / LOG, lines)
+
+    def _log(self, figures: Mapping[str, Any]) -> None:
+        try:
+            with (self.folder / LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(figures) + "\n")
+        except OSError as error:
+            raise _storage(self.folder / LOG, error) from error
+
+
+def _derived(*numbers: int) -> int:
+    """A seed in [0, 2**31) for a tuple of numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0]) % 2**31
+
+
+def _copied(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _storage(folder, error) from error
+
+
+def _write(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.writing")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        raise _storage(path, error) from error
+
+
+def _storage(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write {path}: {error.strerror}", remedy="free some space or choose another --out"
+    )

@@ -1,0 +1,116 @@
+"""Live worlds to train in: prompts, real experts and a real critic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envs.episodes import LiveEpisodes
+from envs.rules import Rules
+from policies.training.config import Stage, TrainingError
+from policies.training.worlds import MakeWorld, World, simulated_world
+from poser.compose.finishing import with_finish
+from poser.compose.inputs import read_prompt
+from poser.core.value import content_hash
+from poser.decompose import RuleDecomposer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from envs.layout import Layout
+    from experts.registry import Registry
+    from poser.core.plan import Plan
+
+HELD_OUT = 5
+"""One prompt in so many is kept for validation."""
+
+
+def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None) -> MakeWorld:
+    """What makes the worlds of stages with pixels, and simulated ones as well.
+
+    Args:
+        registry_files: Merged over the built-in experts.
+        critic: Folder of the critic; ``None`` for the pocket critic.
+
+    Raises:
+        RegistryError: A registry file is wrong.
+        CriticError: The critic's folder is wrong.
+    """
+    from critic.vqa import POCKET, VqaCritic
+    from experts.registry import load_registry
+
+    registry = load_registry(registry_files)
+    judge = VqaCritic(critic or POCKET)
+
+    def make(stage: Stage, layout: Layout, count: int, *, held_out: bool) -> World:
+        if stage.world == "simulated":
+            return simulated_world(stage, layout, count)
+        from envs.compose_env import ImagePoserEnv
+        from envs.encoders import HashedWords, Thumbnail
+        from envs.vector import ComposeVecEnv
+
+        episodes = LiveEpisodes(
+            plans=_plans(stage, registry, held_out),
+            registry={i: registry[i] for i in registry},
+            expert=registry.expert,
+            critic=judge,
+            rules=_rules(stage),
+            tables=registry.tables,
+        )
+        texts = HashedWords(layout.text_dim) if layout.text_dim else None
+        side = round((layout.image_dim / 3) ** 0.5)
+        images = Thumbnail(side) if side else None
+        judge.load()
+        venv = ComposeVecEnv(lambda: ImagePoserEnv(episodes, layout, texts, images), count)
+        tables = {name: table.to_dict() for name, table in registry.tables.items()}
+        return World(
+            venv,
+            tuple(registry),
+            {
+                "registry": registry.fingerprint,
+                "tables": content_hash(tables),
+                "critic": f"{judge.id}@{judge.revision}",
+            },
+        )
+
+    return make
+
+
+def prompt_files(stage: Stage) -> list[Path]:
+    """The prompts of a stage: its files, and the ``.txt`` files of its folders, in their order.
+
+    Raises:
+        TrainingError: There is no such file, or none in a folder.
+    """
+    files: list[Path] = []
+    for name in stage.prompts:
+        path = Path(name)
+        found = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        if not found or not found[0].is_file():
+            raise TrainingError(
+                f"stage {stage.name!r}: there are no prompts at {path}",
+                remedy="name text files, or folders of them",
+            )
+        files += found
+    return files
+
+
+def _plans(stage: Stage, registry: Registry, held_out: bool) -> list[Plan]:
+    """The plans of a stage; every fifth prompt is kept for validation where there are so many."""
+    files = prompt_files(stage)
+    if len(files) >= HELD_OUT:
+        files = [f for n, f in enumerate(files) if (n % HELD_OUT == HELD_OUT - 1) == held_out]
+    decomposer = RuleDecomposer()
+    specs = [registry[i] for i in registry]
+    return [with_finish(decomposer.decompose(read_prompt(str(f))), specs) for f in files]
+
+
+def _rules(stage: Stage) -> Callable[[np.random.Generator], Rules]:
+    """Rules with a cost weight drawn for each episode, so that one policy serves every wish."""
+
+    def draw(rng: np.random.Generator) -> Rules:
+        share = rng.random() * stage.cost_weight / (1.0 + stage.cost_weight)
+        return Rules(cost_weight=float(share / (1.0 - share)))
+
+    return draw

@@ -1,0 +1,95 @@
+"""``poser train`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Poser
+
+TINY = """
+updates: 1
+max_commands: 4
+max_experts: 3
+scorer: {width: 16, heads: 2, hidden: 16, rounds: 1}
+ppo: {rollout: 4, batch: 16, epochs: 1}
+validation: {episodes: 4}
+stages:
+  - {name: simulator, steps: 32, envs: 4, ranges: {commands: [2, 3], experts: [2, 3]}}
+"""
+
+
+def test_train_and_go_on(poser: Poser, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    first = poser("train", "--config", "tiny.yaml", "--seed", 3)
+    assert first.returncode == 0, first.stderr
+    folder = tmp_path / "training" / "tiny-seed3"
+    assert (folder / "policy" / "policy.safetensors").is_file()
+    assert "poser compose PROMPT --policy" in first.stdout
+    assert "32 steps" in first.stderr
+    assert "return" in first.stderr
+    again = poser("train", "--resume", folder, "--json", "--quiet")
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == ""
+    assert json.loads(again.stdout)["stage"] == "simulator"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--config"),
+        (["--config", "none.yaml"], "cannot read none.yaml"),
+        (["--config", "wrong.yaml"], "wrong.yaml: unknown key 'stages[0].setps'"),
+        (["--resume", "nowhere"], "there is no training run in nowhere"),
+        (["--config", "wrong.yaml", "--device", "tpu"], "--device"),
+        (["--resume", "nowhere", "--seed", "1"], "--seed"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    poser: Poser, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "wrong.yaml").write_text("stages: [{name: a, setps: 3, steps: 1}]\n")
+    ended = poser("train", *arguments)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--policy", "./none"], "there is no policy in"),
+        (["--quality", "0.5"], "learned policy"),
+        (["--quality", "2", "--policy", "./none"], "--quality"),
+    ],
+)
+def test_compose_refuses_what_is_no_policy(
+    poser: Poser, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "p.txt").write_text("A red car is on a beach.")
+    ended = poser("compose", "p.txt", *arguments)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_compose_with_what_was_trained(poser: Poser, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "p.txt").write_text("A red car is on a beach.")
+    assert poser("train", "--config", "tiny.yaml", "--out", "t").returncode == 0
+    made = poser(
+        *("compose", "p.txt", "--policy", "t/policy", "--quality", "0.7", "--max-steps", "2"),
+        "--json",
+    )
+    assert made.returncode in (0, 6), made.stderr  # untrained: it may stop at once
+    (run,) = (tmp_path / "runs").iterdir()
+    settings = json.loads((run / "config.json").read_text())["settings"]
+    assert settings["policy"] == str(tmp_path / "t" / "policy")
+    assert settings["policy_revision"]
+    assert settings["rules"]["cost_weight"] == pytest.approx(3 / 7)
+    trace = (run / "trace.jsonl").read_text()
+    assert "preferred at" in trace

@@ -1,0 +1,60 @@
+"""The training configuration: the example is valid, errors name file, key and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from policies.training.config import TrainingError, read_config
+
+ROOT = Path(__file__).parents[2]
+GOOD = "stages:\n  - {name: a, steps: 100}\n"
+
+
+def test_the_example_is_valid() -> None:
+    config = read_config(ROOT / "examples" / "train.yaml", steps=5, seed=7)
+    assert config.seed == 7
+    assert [s.steps for s in config.stages] == [5, 5]
+    assert [s.world for s in config.stages] == ["simulated", "pixels"]
+    assert Path(config.stages[1].prompts[0]).is_absolute()
+    assert config.shape.image_dim == config.layout.image_dim == 48
+
+
+def test_steps_are_rounded_up_to_whole_legs(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("updates: 2\nppo: {rollout: 4}\nstages: [{name: a, steps: 100, envs: 8}]\n")
+    config = read_config(path)
+    assert config.leg(config.stages[0]) == 64
+    assert config.legs(config.stages[0]) == 2
+
+
+WRONG = {
+    "a: [": ":1: ",
+    "- 1\n": "must hold keys and values",
+    "seed: 1\n": "stages: Field required",
+    "stages: []\n": "stages: ",
+    GOOD + "sede: 1\n": "unknown key 'sede'",
+    "stages:\n  - {name: a, steps: 100, rat: 1}\n": r"unknown key 'stages\[0\].rat'",
+    "stages:\n  - {name: a, steps: 0}\n": r"stages\[0\].steps: ",
+    GOOD + "ppo: {clip: 2}\n": "ppo.clip: ",
+    GOOD + "scorer: {heads: 5}\n": "must divide",
+    GOOD + "  - {name: a, steps: 1}\n": "the same name",
+    "stages:\n  - {name: a, steps: 1, world: pixels}\n": "needs prompts",
+    GOOD + "outages: {later: never}\n": "outages.later: ",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=WRONG[text]) as caught:
+        read_config(path)
+    assert str(path) in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"cannot read .*none\.yaml"):
+        read_config(tmp_path / "none.yaml")

@@ -38,6 +38,7 @@ class Recipe:
         scenes: What a drawing model sees most: "any", "counts" or "layouts".
         operations: What an editing model is taught, and its share; empty for all as they come.
         channels: UNet channels by level.
+        in_place: Whether what an editing model paints are objects that are there already.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Recipe:
     scenes: str = "any"
     operations: tuple[tuple[str, float], ...] = ()
     channels: tuple[int, ...] = WIDE
+    in_place: bool = False
 
 
 _ALL: Final = (
@@ -70,7 +72,7 @@ _ALL: Final = (
     Recipe("remover", "plan edit", _EXPERTS / "remover", 4, 6e-4, 1_500, start="editor",
            operations=(("remove", 0.8), ("count", 0.2))),
     Recipe("recolourer", "plan edit", _EXPERTS / "recolourer", 4, 6e-4, 1_500, start="editor",
-           operations=(("recolour", 0.65), ("resize", 0.35))),
+           operations=(("recolour", 0.65), ("resize", 0.35)), in_place=True),
     Recipe("scenery", "edit", _EXPERTS / "scenery", 20, 9e-4, 5_000,
            operations=(("background", 0.5), ("style", 0.5)), channels=NARROW),
     Recipe("enlarger", "enlarge", _EXPERTS / "enlarger", 10, 2e-3, 2_000, batch=8),

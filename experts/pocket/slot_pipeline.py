@@ -28,11 +28,15 @@ from experts.pocket.pipeline import (
 )
 from experts.pocket.planner import PLACES, SlotPlanner, named_in, noun_indices, setting_texts
 from experts.pocket.recipes import Recipe
+from experts.pocket.sight import cover, settle
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
 from experts.pocket.world import NATIVE_SIZE
 
-PLANNING_STEPS = 8
-"""Evaluations of the planner; it is a hundred times cheaper than the renderer."""
+PLANNING_STEPS = 6
+"""Evaluations of the planner; it is many times cheaper than the renderer."""
+
+CANDIDATES = 4
+"""Plans of an edit, of which one is painted."""
 
 _SHARED = {
     "text_encoder": "shared", "tokenizer": "shared", "unet": "renderer", "layout_map": "renderer",
@@ -57,9 +61,11 @@ class _SlotPipeline(_PocketPipeline):
         scheduler: FlowMatchEulerDiscreteScheduler,
         native_size: int = NATIVE_SIZE,
         shared_sha256: dict[str, str] | None = None,
+        in_place: bool = False,
     ) -> None:
         super().__init__(unet, text_encoder, tokenizer, scheduler, native_size, shared_sha256)
         self.register_modules(planner=planner, layout_map=layout_map)
+        self.register_to_config(in_place=in_place)
 
     def _plan(
         self,
@@ -140,6 +146,15 @@ class PocketTextToImagePipeline(_SlotPipeline):
 class PocketRepaintPipeline(_SlotPipeline):
     """Edits a picture by repainting the places that an instruction is about, and only those."""
 
+    def _freest(self, prompts: list[str], generator: Any, seen: Tensor, shown: Tensor) -> Tensor:
+        """Of several plans for each prompt, the one that paints over least of what is there."""
+        texts = [text for text in prompts for _ in range(CANDIDATES)]
+        rows = self._plan(texts, _repeated(generator), seen.repeat_interleave(CANDIDATES, 0))
+        covered = cover(rows, shown.repeat_interleave(CANDIDATES, 0))
+        best = covered.reshape(len(prompts), CANDIDATES).argmin(1)
+        first = torch.arange(len(prompts), device=best.device) * CANDIDATES
+        return rows[first + best]
+
     @torch.no_grad()
     def __call__(
         self,
@@ -185,8 +200,9 @@ class PocketRepaintPipeline(_SlotPipeline):
         before = self._before(self._paired(prompts, image, num_images_per_prompt))
         before = before.to(self._execution_device, self.planner.dtype)
         _, kinds = named_in(self.tokenizer, prompts)
-        _, seen, setting = self.planner.look(before, noun_indices(kinds).to(before.device))
-        rows = self._plan(prompts, generator, seen)
+        shown, seen, setting = self.planner.look(before, noun_indices(kinds).to(before.device))
+        rows = self._freest(prompts, generator, seen, shown)
+        rows = settle(rows, shown, kinds, bool(self.config.in_place))
         layout = self._map(rows)
         stays = _outside(rows, size)
         pixels = self._sample(
@@ -195,6 +211,13 @@ class PocketRepaintPipeline(_SlotPipeline):
         )  # fmt: skip
         pixels = torch.lerp(pixels, before.float(), stays.float())
         return self._output(pixels, (width or size, height or size), output_type, return_dict)
+
+
+def _repeated(generator: Any) -> Any:
+    """One generator a plan; those of one picture are the same one, drawn from in turn."""
+    if isinstance(generator, list):
+        return [source for source in generator for _ in range(CANDIDATES)]
+    return generator
 
 
 def ground(rows: Tensor, kinds: Sequence[Sequence[str]]) -> Tensor:
@@ -253,5 +276,6 @@ def export_pipeline(planner: SlotPlanner, recipe: Recipe, folder: Path, text: Pa
         text_encoder=encoder,
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=SCHEDULER_SHIFT),
+        in_place=recipe.in_place,
     )
     pipeline.save_sharing(folder, root)

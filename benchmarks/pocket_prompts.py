@@ -47,7 +47,8 @@ def long_prompts(options: argparse.Namespace) -> dict[str, Any]:
     drawn = prompts(SpriteSheet.load(), "test", n, options.seed)
     cases = [Case(p.text, p.criteria, _band(p.requirements)) for p in drawn]
     print(f"{n} test prompts; share of their requirements that hold, and of prompts fulfilled\n")
-    return _table(_scored(cases, options.seed), lambda s: s.holds / s.of, "requirements")
+    scored = _scored(cases, options.seed, planned=True)
+    return _table(scored, lambda s: s.holds / s.of, "requirements")
 
 
 def _band(requirements: int) -> str:
@@ -97,17 +98,26 @@ def _case(entry: Mapping[str, Any]) -> Case | None:
     return Case(entry["prompt"], graph(criteria), entry["tag"])
 
 
-def _scored(cases: Sequence[Case], seed: int) -> Iterator[tuple[str, list[Score]]]:
-    """Who made the pictures, and the scores of theirs."""
+def _scored(
+    cases: Sequence[Case], seed: int, planned: bool = False
+) -> Iterator[tuple[str, list[Score]]]:
+    """Who made the pictures, and the scores of theirs.
+
+    An expert alone is told the prompt itself. With `planned` it is also told the short caption
+    that our plan of the prompt makes, as composing does in its first step.
+    """
     from critic.detector import DetectorEvaluator
     from experts.registry import load_registry
 
     evaluator = DetectorEvaluator()
     with load_registry() as registry:
         for spec in registry.values():
-            if spec.task == "text_to_image" and spec.id.startswith("pocket/"):
-                made = _one_call(cases, registry, spec, seed)
-                yield spec.id, [_score(evaluator, c, *m) for c, m in zip(cases, made, strict=True)]
+            if spec.task != "text_to_image" or not spec.id.startswith("pocket/"):
+                continue
+            for told in ("prompt", "caption") if planned else ("prompt",):
+                made = _one_call(cases, registry, spec, seed, told)
+                name = f"{spec.id}, told the {told}"
+                yield name, [_score(evaluator, c, *m) for c, m in zip(cases, made, strict=True)]
     made = _composed(cases, seed)
     yield COMPOSED, [_score(evaluator, c, *m) for c, m in zip(cases, made, strict=True)]
 
@@ -125,8 +135,8 @@ def _score(
 Made = tuple[Image.Image | None, float, int]
 
 
-def _one_call(cases: Sequence[Case], registry: Any, spec: Any, seed: int) -> list[Made]:
-    """One picture a prompt, asked for as composing would ask for the whole plan."""
+def _one_call(cases: Sequence[Case], registry: Any, spec: Any, seed: int, told: str) -> list[Made]:
+    """One picture a prompt, for the prompt itself or for the caption of its plan."""
     import time
 
     from envs.requests import prompt_for
@@ -138,7 +148,9 @@ def _one_call(cases: Sequence[Case], registry: Any, spec: Any, seed: int) -> lis
     requests = [
         ExpertRequest(
             expert=spec.id, revision=spec.fingerprint, task=spec.task, seed=seed + number,
-            prompt=prompt_for(decomposer.decompose(case.text), None, spec),
+            prompt=case.text if told == "prompt" else (
+                prompt_for(decomposer.decompose(case.text), None, spec)
+            ),
             params=dict(spec.defaults),
         )
         for number, case in enumerate(cases)

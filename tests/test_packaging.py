@@ -16,7 +16,9 @@ PACKAGES = ("poser", "experts", "critic", "envs", "policies")
 DATA = (
     "experts/pocket/experts.yaml",
     "experts/pocket/weights/painter/model_index.json",
-    "experts/pocket/weights/painter/unet/diffusion_pytorch_model.safetensors",
+    "experts/pocket/weights/painter/planner/diffusion_pytorch_model.safetensors",
+    "experts/pocket/weights/renderer/unet/diffusion_pytorch_model.safetensors",
+    "experts/pocket/capabilities/pocket-painter.json",
     "experts/pocket/weights/editor/model_index.json",
     "critic/weights/pocket_vqa/model.safetensors",
     "poser/report/templates/report.html.j2",

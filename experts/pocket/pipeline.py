@@ -50,10 +50,11 @@ def encode_text(tokenizer: Any, text_encoder: Any, texts: Sequence[str]) -> tupl
     Returns:
         States (batch, length, width) and mask (batch, length), 1 where a token is.
     """
+    # An odd number at most, for the encoder has no place for one more than its longest.
+    longest = tokenizer.model_max_length - 1 + tokenizer.model_max_length % 2
     tokens = tokenizer(
-        list(texts), padding="longest", truncation=True,
-        max_length=tokenizer.model_max_length, return_tensors="pt",
-    )  # fmt: skip
+        list(texts), padding="longest", truncation=True, max_length=longest, return_tensors="pt"
+    )
     device = text_encoder.device
     ids, mask = tokens["input_ids"].to(device), tokens["attention_mask"].to(device)
     # Attention over text and picture pads its mask only where their lengths differ; an odd one

@@ -76,7 +76,7 @@ def named_in(tokenizer: Any, texts: Sequence[str]) -> tuple[Tensor, list[list[st
     kinds: list[list[str]] = []
     for row, text in enumerate(texts):
         found: dict[str, int] = {}
-        for index, token in enumerate(tokenizer.tokenize(text)[: tokenizer.model_max_length - 2]):
+        for index, token in enumerate(tokenizer.tokenize(text)[: tokenizer.model_max_length - 3]):
             if token in _NOUN_OF:
                 found.setdefault(_NOUN_OF[token], index + 1)
         kinds.append(list(found)[: world.MAX_GROUPS])

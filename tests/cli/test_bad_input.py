@@ -223,7 +223,11 @@ def test_wrong_usage(arguments: list[str], tmp_path: Path, poser: Poser) -> None
 def test_a_cap_below_the_cheapest_call_says_so(tmp_path: Path, poser: Poser) -> None:
     (tmp_path / "prompt.txt").write_text("a red car")
     (tmp_path / "dear.yaml").write_text(
-        "version: 1\nexperts:\n- {id: pocket/painter, cost: {usd: 1.0}}\n"
+        "version: 1\nexperts:\n"
+        + "".join(
+            f"- {{id: pocket/{name}, cost: {{usd: 1.0}}}}\n"
+            for name in ("painter", "counter", "layout")
+        )
     )
     finished = poser("compose", "prompt.txt", "-r", "dear.yaml", "--budget", "0.5", "--quiet")
     assert finished.returncode == 8, finished.stderr

@@ -41,9 +41,7 @@ def test_the_plan_shows_the_finish(tmp_path: Path, poser: Poser) -> None:
 
 def test_no_finish_reaches_the_run(tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("a red car")
-    (tmp_path / "dear.yaml").write_text(
-        FINISHER + "- {id: pocket/painter, cost: {usd: 1.0}}\n"
-    )
+    (tmp_path / "dear.yaml").write_text(FINISHER + "- {id: pocket/painter, cost: {usd: 1.0}}\n")
     arguments = ["compose", str(tmp_path / "prompt.txt"), "--runs", str(tmp_path / "runs")]
     arguments += ["--registry", str(tmp_path / "dear.yaml"), "--budget", "0.1", "--quiet"]
     for option, expected in (([], True), (["--no-finish"], False)):

@@ -141,11 +141,12 @@ def test_texts_of_any_length_are_masked(tmp_path: Path) -> None:
     pipeline.text_encoder.save_pretrained(tmp_path / "text_encoder")
     pipeline.tokenizer.save_pretrained(tmp_path / "tokenizer")
     encoder, tokenizer = load_text_encoder(tmp_path)
-    for words in range(1, 20):
+    for words in (*range(1, 20), 30, 31, 60):
         states, mask = encode_text(tokenizer, encoder, ["cat " * words, "dog"])
         assert states.shape[1] == mask.shape[1]
         assert states.shape[1] % 2 == 1
         assert mask[1].sum() == 3
+        assert states.shape[1] <= 48
 
 
 def test_the_seed_decides() -> None:

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in names:
         out = options.out or RECIPES[name].folder
         if options.out and len(names) > 1:
-            out = options.out / name
+            out = options.out / RECIPES[name].folder.name
         minutes = options.minutes * shares[name] / sum(shares.values())
         record = run(RECIPES[name], out, minutes, options)
         sys.stdout.write(

@@ -74,7 +74,9 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
         warmup=min(200, 1 + horizon // 12),
         every=options.every,
     )
-    text = RECIPES["text"].folder if options.out is None else out.parent / "text"
+    packaged = RECIPES["text"].folder
+    beside = out.parent / packaged.name
+    text = beside if beside.is_dir() else packaged
     sheet = SpriteSheet.load()
     task = build(recipe, sheet, options.seed, batch, device, text)
     source = options.start

@@ -116,7 +116,7 @@ def _add(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edit |
     colour = sample_colour(rng, noun, scene.background, held_out, always=held_out)
     if held_out and colour is None:
         return None
-    group = Group(noun, colour, count, sample_size(rng, count, 1 + len(scene.things)))
+    group = Group(noun, colour, count, sample_size(rng, count))
     after = insert(sheet, rng, scene, group)
     form = _one_of(rng, ("add {}", "add {}", "add {}", "put {} in the picture", "add {} to it",
                          "there should be {}"))  # fmt: skip
@@ -133,7 +133,7 @@ def _add_at(sheet: SpriteSheet, rng: np.random.Generator, held_out: bool) -> Edi
     if world.relation_held_out(noun, relation, anchor.noun) != held_out:
         return None
     count = 2 if rng.random() < 0.15 else 1
-    size = sample_size(rng, count, 1 + len(scene.things))
+    size = sample_size(rng, count)
     group = Group(noun, sample_colour(rng, noun, scene.background), count, size)
     rule = Relation(noun, relation, anchor.noun)
     after = insert(sheet, rng, scene, group, rule)

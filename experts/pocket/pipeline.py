@@ -33,9 +33,6 @@ SCHEDULER_SHIFT = 2.0
 GUIDED_ABOVE = 0.4
 """Noise level from which guidance is applied."""
 
-SHARED = ("text_encoder", "tokenizer")
-"""Components that stand in a folder of their own, beside those of the pipelines."""
-
 Step = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
@@ -130,12 +127,15 @@ def load_text_encoder(folder: Path) -> tuple[BertModel, Any]:
     Raises:
         OSError: They are not there.
     """
+    return _load_encoder(folder), load_part(folder, "tokenizer", None)
+
+
+def _load_encoder(folder: Path) -> BertModel:
     encoder = BertModel.from_pretrained(
-        folder / SHARED[0], use_safetensors=True, local_files_only=True, dtype=torch.float32
+        folder / "text_encoder", use_safetensors=True, local_files_only=True, dtype=torch.float32
     )
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / SHARED[1], local_files_only=True)
     encoder.requires_grad_(False)
-    return encoder.eval(), tokenizer
+    return encoder.eval()
 
 
 def load_part(folder: Path, name: str, dtype: Any) -> Any:
@@ -149,9 +149,10 @@ def load_part(folder: Path, name: str, dtype: Any) -> Any:
     Raises:
         OSError: It is not there.
     """
-    if name in SHARED:
-        encoder, tokenizer = load_text_encoder(folder)
-        return tokenizer if name == "tokenizer" else encoder.to(dtype)
+    if name == "tokenizer":
+        return PreTrainedTokenizerFast.from_pretrained(folder / name, local_files_only=True)
+    if name == "text_encoder":
+        return _load_encoder(folder).to(dtype)
     from experts.pocket.layout_map import LayoutMap
 
     kind = {"unet": UNet2DConditionModel, "layout_map": LayoutMap}[name]
@@ -166,6 +167,14 @@ def digest_of(folder: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     return ""
+
+
+def check_generators(
+    generator: torch.Generator | list[torch.Generator] | None, pictures: int
+) -> None:
+    """Refuses a list of generators that is not one for each picture, by a ValueError."""
+    if isinstance(generator, list) and len(generator) != pictures:
+        raise ValueError(f"{len(generator)} generators for {pictures} pictures")
 
 
 def _stack(
@@ -274,8 +283,7 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
         """
         device = self._execution_device
         size, batch = int(self.config.native_size), len(prompts)
-        if isinstance(generator, list) and len(generator) != batch:
-            raise ValueError(f"{len(generator)} generators for {batch} pictures")
+        check_generators(generator, batch)
         dtype = self.unet.dtype
         latents: Tensor = randn_tensor(
             (batch, 3, size, size), generator=generator, device=device, dtype=dtype

@@ -28,14 +28,15 @@ class Recipe:
 
     Attributes:
         name: Of the model.
-        task: Which kind of model: "text", "draw", "edit", "enlarge", "critic" or "detector".
+        task: Which kind of model: "text" (the encoder), "draw" (the renderer), "plan" and "plan
+            edit" (planners), "edit" (on pixels), "enlarge", "critic" or "detector".
         folder: Where its weights are exported to.
         share: Of the minutes of ``--all``.
         rate: Highest learning rate.
         horizon: Steps until the learning rate is down.
         batch: Pictures (or texts) a step.
         start: Model whose checkpoint it starts from; None starts from random weights.
-        scenes: What a drawing model sees most: "any", "counts" or "layouts".
+        scenes: What a model that draws or plans sees most: "any", "counts" or "layouts".
         operations: What an editing model is taught, and its share; empty for all as they come.
         channels: UNet channels by level.
         in_place: Whether what an editing model paints are objects that are there already.

@@ -91,16 +91,16 @@ def sample_groups(
         count = 1 + int(rng.choice(room, p=weights / weights.sum()))
         left -= count
         colour = sample_colour(rng, noun, background, held_out_colours)
-        groups.append(Group(noun, colour, count, sample_size(rng, count, most)))
+        groups.append(Group(noun, colour, count, sample_size(rng, count)))
     return groups
 
 
-def sample_size(rng: np.random.Generator, count: int, total: int) -> str | None:
-    """No wanted size, mostly; sometimes small, or large where there is room."""
+def sample_size(rng: np.random.Generator, count: int) -> str | None:
+    """No wanted size, mostly; sometimes small, or large for a single object."""
     chance = rng.random()
     if chance < 0.12:
         return "small"
-    return "large" if chance < 0.24 and count == 1 and total <= world.MAX_THINGS else None
+    return "large" if chance < 0.24 and count == 1 else None
 
 
 def sample_relations(

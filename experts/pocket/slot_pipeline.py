@@ -22,6 +22,7 @@ from experts.pocket.pipeline import (
     SCHEDULER_SHIFT,
     Step,
     _PocketPipeline,
+    check_generators,
     encode_text,
     load_part,
     load_text_encoder,
@@ -134,7 +135,7 @@ class PocketTextToImagePipeline(_SlotPipeline):
         """
         size = int(self.config.native_size)
         prompts = self._prompts(prompt, num_images_per_prompt)
-        _check_generators(generator, prompts)
+        check_generators(generator, len(prompts))
         layout = self._map(self._plan(prompts, generator))
         pixels = self._sample(
             prompts, None, num_inference_steps, guidance_scale, generator, callback_on_step_end,
@@ -195,7 +196,7 @@ class PocketRepaintPipeline(_SlotPipeline):
             ValueError: An argument is out of its range, or pictures and prompts differ in number.
         """
         prompts = self._prompts(prompt, num_images_per_prompt)
-        _check_generators(generator, prompts)
+        check_generators(generator, len(prompts))
         size = int(self.config.native_size)
         before = self._before(self._paired(prompts, image, num_images_per_prompt))
         before = before.to(self._execution_device, self.planner.dtype)
@@ -230,13 +231,6 @@ def ground(rows: Tensor, kinds: Sequence[Sequence[str]]) -> Tensor:
             else:
                 rows[index, part, 0] = ABSENT
     return rows
-
-
-def _check_generators(
-    generator: torch.Generator | list[torch.Generator] | None, prompts: Sequence[str]
-) -> None:
-    if isinstance(generator, list) and len(generator) != len(prompts):
-        raise ValueError(f"{len(generator)} generators for {len(prompts)} pictures")
 
 
 def _outside(rows: Tensor, side: int) -> Tensor:

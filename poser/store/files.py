@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from poser.core.errors import StorageError
+from poser.core.errors import RunLockedError, StorageError
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space, then go on with --resume",
@@ -57,6 +57,33 @@ def checkpointing(path: Path) -> Iterator[None]:
             f"{path} is damaged: {error}",
             remedy="compose again, with --cache to use this run's calls",
         ) from error
+
+
+@contextmanager
+def locking(lock: Path, place: Path, taken: str) -> Iterator[None]:
+    """Keeps other processes out; the lock goes with the process.
+
+    Args:
+        lock: The lock's file.
+        place: What it guards, for errors.
+        taken: What to say where another process holds it.
+
+    Raises:
+        RunLockedError: Another process holds it.
+        StorageError: The lock cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock)
+    with storing(place):
+        try:
+            held.acquire(timeout=0)
+        except Timeout as error:
+            raise RunLockedError(taken, remedy="wait until it is through, or stop it") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def make_folder(path: Path) -> None:

@@ -10,8 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from poser.core.errors import RunLockedError
-from poser.store.files import make_folder, storing
+from poser.store.files import locking, make_folder, storing
 from poser.store.images import DiskImageStore
 
 
@@ -77,19 +76,7 @@ class DiskJournal:
         Raises:
             RunLockedError: Another process writes to it.
         """
-        from filelock import FileLock, Timeout
-
         make_folder(self.path.parent)
-        lock = FileLock(self.path.with_suffix(".lock"))
-        with storing(self.path):
-            try:
-                lock.acquire(timeout=0)
-            except Timeout as error:
-                raise RunLockedError(
-                    f"another process writes to {self.path}",
-                    remedy="wait until it is through, or stop it",
-                ) from error
-        try:
+        lock = self.path.with_suffix(".lock")
+        with locking(lock, self.path, f"another process writes to {self.path}"):
             yield
-        finally:
-            lock.release()

@@ -15,10 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from poser.core.errors import RunError, RunLockedError, StorageError
+from poser.core.errors import RunError, StorageError
 from poser.core.record import EpisodeRecord, StepRecord
 from poser.store.calls import DiskCallRecord
-from poser.store.files import make_folder, read_json, storing, write_json, write_text
+from poser.store.files import (
+    locking,
+    make_folder,
+    read_json,
+    storing,
+    write_json,
+    write_text,
+)
 from poser.store.images import DiskImageStore
 
 FORMAT = 1
@@ -184,21 +191,9 @@ class Run:
         Raises:
             RunLockedError: Another process works on this run.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / ".lock")
-        with storing(self.folder):
-            try:
-                lock.acquire(timeout=0)
-            except Timeout as error:
-                raise RunLockedError(
-                    f"another process works on the run {self.id}",
-                    remedy="wait until it is through, or stop it",
-                ) from error
-        try:
+        lock = self.folder / ".lock"
+        with locking(lock, self.folder, f"another process works on the run {self.id}"):
             yield
-        finally:
-            lock.release()
 
 
 def new_run(root: Path, prompt: str, shared: Path | None = None) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from envs.layout import Layout
 from envs.observation import ObservationEncoder
 from envs.state import State
+from policies.ablation import ablated
 from policies.base import Decision
 from policies.export import CARD, PolicyCard, load_policy
 from poser.core.action import ALL, Action, Call, Revert
@@ -83,21 +85,29 @@ class LearnedPolicy:
         self, state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
     ) -> Decision:
         """See :class:`policies.base.Policy`."""
+        ranked = self.rank(state, legal, registry)
+        best, score = ranked[0]
+        reason = f"preferred at {math.exp(score):.0%}"
+        if len(ranked) > 1:
+            other, next_score = ranked[1]
+            reason += f", next {_phrase(other)} at {math.exp(next_score):.0%}"
+        return Decision(best, reason)
+
+    def rank(
+        self, state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
+    ) -> list[tuple[Action, float]]:
+        """The legal actions with their log probabilities, best first; the first of equals first."""
         import torch
 
         encoder = self.encoder_of(state, registry)
-        parts = encoder.observe(state, self.pictures)
+        parts, legal = ablated(encoder.observe(state, self.pictures), legal, self.card.ablate)
         experts = list(registry)
         places = [encoder.layout.encode(a, state.plan, experts) for a in legal]
         with torch.no_grad():
             tensors = {name: torch.from_numpy(part)[None] for name, part in parts.items()}
-            shares = self.scorer(tensors).logits[0, places].softmax(0).tolist()
-        order = sorted(range(len(legal)), key=lambda n: -shares[n])  # stable: the first of equals
-        best = order[0]
-        reason = f"preferred at {shares[best]:.0%}"
-        if len(order) > 1:
-            reason += f", next {_phrase(legal[order[1]])} at {shares[order[1]]:.0%}"
-        return Decision(legal[best], reason)
+            scores = self.scorer(tensors).logits[0, places].log_softmax(0).tolist()
+        order = sorted(range(len(legal)), key=lambda n: -scores[n])  # stable
+        return [(legal[n], scores[n]) for n in order]
 
     def encoder_of(self, state: State, registry: Mapping[str, ExpertSpec]) -> ObservationEncoder:
         """The encoder for a plan and a registry, with just the room that they need."""

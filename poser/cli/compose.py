@@ -22,7 +22,7 @@ OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 FIXED = (
     *("prompt", "image", "mask", "registry", "policy", "quality", "seed", "critic", "cache"),
-    "finish",
+    *("finish", "search"),
 )
 """What a run keeps for good; ``--budget`` and ``--max-steps`` may be changed on resuming."""
 
@@ -53,6 +53,15 @@ def compose(
             "folder of a policy that poser train made.",
         ),
     ] = "router",
+    search: Annotated[
+        str | None,
+        typer.Option(
+            "--search",
+            help="Search with the policy as proposal: best-of:N plays N whole episodes, beam:K "
+            "keeps K states at every step; the critic's best is kept.",
+            show_default=False,
+        ),
+    ] = None,
     quality: Annotated[
         float | None,
         typer.Option(
@@ -120,6 +129,10 @@ def compose(
         _check_resuming(context)
     if prompt == "-" and interactive:
         raise typer.BadParameter("with --interactive give a file: standard input is for answers")
+    if search is not None and interactive:
+        raise typer.BadParameter(
+            "a search plays all of its branches by itself: drop --search or --interactive"
+        )
     if budget is not None and not math.isfinite(budget):
         raise typer.BadParameter("--budget must be a finite number; leave it out for no cap")
     if quality is not None:
@@ -141,6 +154,7 @@ def compose(
             mask=mask,
             registry=registry_files(registry),
             policy=policy,
+            search=_search(search),
             quality=quality,
             max_steps=max_steps,
             budget=budget,
@@ -154,6 +168,10 @@ def compose(
         raise typer.BadParameter("give a text file with the prompt, - or --resume RUN")
     composer = composer_for(run)
     if resume is not None:
+        if interactive and composer.settings.search:
+            raise typer.BadParameter(
+                f"this run searches by itself ({composer.settings.search}): drop --interactive"
+            )
         composer.budget, composer.max_steps = budget, max_steps
     view = watch(quiet=quiet or run.finished)
     composer.observer = view
@@ -234,6 +252,15 @@ def _check_resuming(context: typer.Context) -> None:
                 f"--resume goes on with what the run was given: drop {name!r} "
                 "(--budget and --max-steps may be changed)"
             )
+
+
+def _search(text: str | None) -> str:
+    """The search in its own words; an empty one is refused like any other nonsense."""
+    if text is None:
+        return ""
+    from policies.search import parse_search
+
+    return str(parse_search(text))
 
 
 def _check_quality(quality: float, policy: str) -> None:

@@ -13,6 +13,7 @@ from envs.rules import Rules
 from experts.registry import Registry, load_registry
 from policies.catalogue import make_policy, policy_reference, policy_revision
 from policies.quality import cost_weight_of
+from policies.search import parse_search
 from poser import __version__
 from poser.compose.composer import Composer
 from poser.compose.inputs import read_picture
@@ -36,6 +37,7 @@ class Brief:
         mask: Mask over it, white where it may change.
         registry: Registry files merged over the built-in experts.
         policy: Name of the policy, or the folder of a trained one.
+        search: The search that it proposes for (``beam:3``, ``best-of:4``); empty for none.
         quality: From cheap (0) to good (1), for a trained policy; ``None`` to care for the picture
             alone.
         max_steps: Most steps; ``None`` for the default of the plan's size.
@@ -52,6 +54,7 @@ class Brief:
     mask: Path | None = None
     registry: tuple[Path, ...] = ()
     policy: str = "router"
+    search: str = ""
     quality: float | None = None
     max_steps: int | None = None
     budget: float | None = None
@@ -70,11 +73,13 @@ def begin(brief: Brief) -> Run:
         RegistryError: A registry file is wrong.
         CriticError: The critic's folder is wrong.
         UnknownPolicyError: There is no policy of that name.
+        SearchError: There is no such search.
         PoserError: A trained policy cannot be loaded.
         StorageError: The run's folder cannot be made.
     """
     RuleDecomposer().decompose(brief.prompt, has_picture=brief.image is not None)
     make_policy(brief.policy)
+    search = str(parse_search(brief.search)) if brief.search else ""
     VqaCritic(brief.critic or POCKET)
     registry = load_registry(brief.registry)
     picture = read_picture(brief.image) if brief.image else None
@@ -93,6 +98,7 @@ def begin(brief: Brief) -> Run:
         seed=brief.seed,
         policy=policy_reference(brief.policy),
         policy_revision=policy_revision(brief.policy),
+        search=search,
         rules=Rules(
             budget=brief.budget,
             cost_weight=0.0 if brief.quality is None else cost_weight_of(brief.quality),

@@ -15,9 +15,12 @@ from envs.transition import interrupted, revived
 from experts.base import Expert
 from policies.base import Policy
 from policies.catalogue import make_policy
+from policies.search import OUT_OF_BUDGET, one_of, parse_search
+from poser.compose.branches import Branches
 from poser.compose.graph import Chooser, Nodes, build_graph
+from poser.compose.searching import Following, Searching
 from poser.compose.settings import Settings
-from poser.compose.view import start_of, view_of
+from poser.compose.view import change_rules, view_of
 from poser.core.capability import CapabilityTable
 from poser.core.errors import BudgetError
 from poser.core.expert import ExpertSpec
@@ -71,6 +74,7 @@ class Composer:
     budget: float | None = None
     max_steps: int | None = None
     _episode: EpisodeRecord | None = None
+    _searching: Searching | None = None
 
     def compose(self) -> EpisodeRecord:
         """Goes on from the last checkpoint (or begins) and returns the episode.
@@ -139,27 +143,54 @@ class Composer:
         """The state to go on from: with new rules if asked, and after an outage a new chance."""
         rules = state.rules
         if self.budget is not None:
-            if self.budget < state.spent:
+            spent = max(state.spent, self._searching.spent if self._searching else 0.0)
+            if self.budget < spent:
                 raise BudgetError(
-                    f"${state.spent:.2f} of the run's budget is spent already",
+                    f"${spent:.2f} of the run's budget is spent already",
                     remedy="give a --budget above that",
                 )
             rules = rules.model_copy(update={"budget": self.budget})
         if self.max_steps is not None:
             rules = rules.model_copy(update={"max_steps": max(self.max_steps, state.step)})
         renewed = replace(state, rules=rules)
-        if rules != state.rules and (start := start_of(self.run)) is not None:
-            changes = {**start.changes, state.step: rules}
-            changed = start.model_copy(update={"changes": changes})
-            write_json(self.run.folder / "start.json", changed.to_dict())
-        if interrupted(state) or (state.end in ("out_of_budget", "out_of_steps")):
+        if rules != state.rules:
+            change_rules(self.run, state.step, rules)
+        short = state.end in ("out_of_budget", "out_of_steps") or self._stopped_for_budget(state)
+        if interrupted(state) or short:
             return revived(renewed, self.specs)
         return renewed
+
+    def _stopped_for_budget(self, state: State) -> bool:
+        """Whether a search stopped for want of budget, and is given more."""
+        if self._searching is None or self.budget is None or state.end != "stopped":
+            return False
+        steps = self.run.steps()
+        return bool(steps) and steps[-1].reason.endswith(OUT_OF_BUDGET)
+
+    def _searches(self, caller: Following) -> Searching | None:
+        """What searches, where the settings ask for it and nobody else chooses."""
+        if not self.settings.search or self.chooser is not None:
+            return None
+        return Searching(
+            search=parse_search(self.settings.search),
+            branches=Branches.read(self.run),
+            registry=self.specs,
+            proposer=one_of(self.policy()),
+            caller=caller,
+            observer=self.observer or SilentObserver(),
+            seed=self.settings.seed,
+        )
+
+    @property
+    def _seed(self) -> int:
+        return self._searching.seed if self._searching else self.settings.seed
 
     def _nodes(self) -> Nodes:
         from poser.decompose import RuleDecomposer
 
-        self.caller = Caller(self.experts.expert, self.critic, self.run.images, self.run.calls)
+        caller = Following(self.experts.expert, self.critic, self.run.images, self.run.calls)
+        self.caller = caller
+        self._searching = searching = self._searches(caller)
         return Nodes(
             run=self.run,
             settings=self.settings,
@@ -167,7 +198,8 @@ class Composer:
             caller=self.caller,
             critic=self.critic,
             decomposer=self.decomposer or RuleDecomposer(),
-            chooser=self.chooser or self.policy().choose,
+            chooser=self.chooser or (searching or self.policy()).choose,
+            searching=searching,
             observer=self.observer or SilentObserver(),
             on_finish=self._finish,
         )
@@ -185,7 +217,7 @@ class Composer:
         assert state.end is not None, "finish comes after the end"
         self._episode = EpisodeRecord(
             id=self.run.id,
-            seed=self.settings.seed,
+            seed=self._seed,
             plan=state.plan,
             start=self.settings.image,
             steps=view.steps,
@@ -194,6 +226,7 @@ class Composer:
             phi=state.champion_phi,
             cost=state.spent,
             seconds=view.seconds,
+            search=view.search,
         )
         if not interrupted(state):
             write_json(self.run.episode_path, self._episode.to_dict())

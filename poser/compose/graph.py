@@ -24,6 +24,7 @@ from envs.transition import apply, begin, failed
 from policies.base import Decision
 from poser.compose.coverage import coverage_notes, estimate, judging_notes
 from poser.compose.finishing import with_finish
+from poser.compose.searching import Searching
 from poser.compose.settings import Settings
 from poser.compose.view import Start
 from poser.core.action import Action, Call
@@ -79,6 +80,7 @@ class Nodes:
     critic: Critic
     decomposer: Decomposer
     chooser: Chooser
+    searching: Searching | None
     observer: Observer
     on_finish: Callable[[State], None]
 
@@ -111,13 +113,17 @@ class Nodes:
         """State -> action."""
         started = time.perf_counter()
         before = State.from_dict(state["state"])
+        if self.searching is not None:
+            before = self.searching.ready(before)
+        seed = self.searching.seed if self.searching else self.settings.seed
         decision = self.chooser(before, legal_actions(before, self.registry), self.registry)
         self.observer.chosen(before, decision.action, decision.reason)
         request = None
         if isinstance(decision.action, Call):
             spec = self.registry[decision.action.expert]
-            request = build_request(before, decision.action, spec, self.settings.seed).to_dict()
+            request = build_request(before, decision.action, spec, seed).to_dict()
         return {
+            "state": before.to_dict(),
             "action": _ACTION.dump_python(decision.action, mode="json"),
             "reason": decision.reason,
             "request": request,
@@ -179,7 +185,11 @@ class Nodes:
         """What cannot be drawn or judged, and why."""
         given, mask = self.settings.image, self.settings.mask is not None
         lacking = coverage_notes(plan, self.registry, picture=given, mask=mask)
-        return (*lacking, *judging_notes(plan))
+        notes = (*lacking, *judging_notes(plan))
+        if self.searching is None:
+            return notes
+        search = self.searching.search
+        return (*notes, f"search {search}: all branches are played, then the best is told")
 
     def _announce(self, plan: Plan, rules: Rules) -> None:
         """Tells the plan, what it lacks and what it may cost, before anything is paid for."""
@@ -191,10 +201,12 @@ class Nodes:
         if bounds.most <= 0.0:
             return ()
         budget = state.rules.budget
+        most = bounds.most * (self.searching.search.breadth if self.searching else 1)
+        most = most if budget is None else min(most, budget)
         if budget is not None and bounds.least > budget:
             return (f"{ESTIMATE}: at least ${bounds.least:.2f}, more than the cap ${budget:.2f}",)
         cap = "no cap; set one with --budget" if budget is None else f"hard cap ${budget:.2f}"
-        return (f"{ESTIMATE}: ${bounds.least:.2f} to ${bounds.most:.2f} ({cap})",)
+        return (f"{ESTIMATE}: ${bounds.least:.2f} to ${most:.2f} ({cap})",)
 
     def _first_critique(self, plan: Plan, rules: Rules) -> Critique | None:
         if self.settings.image is None:

@@ -19,6 +19,7 @@ class Settings(Value):
         prompt: The prompt.
         seed: In [0, 2**31). Same seed, same picture.
         policy: Name of the policy, or the folder of a trained one as an absolute path.
+        search: The search that the policy proposes for (``beam:3``, ``best-of:4``); empty for none.
         policy_revision: Hash of a trained policy's weights; empty for others.
         rules: What the MDP is played by; ``max_steps`` of ``None`` in ``steps`` asks for the
             default of the plan's size.
@@ -37,6 +38,7 @@ class Settings(Value):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     policy: str = "router"
     policy_revision: str = ""
+    search: str = ""
     rules: Rules = Rules()
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
     registry: tuple[str, ...] = ()

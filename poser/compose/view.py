@@ -11,6 +11,7 @@ from pydantic import Field
 from envs.replay import replay
 from envs.rules import Rules
 from envs.state import State
+from poser.compose.branches import search_record
 from poser.compose.coverage import coverage_notes, judging_notes
 from poser.compose.settings import Settings
 from poser.core.critique import Critique
@@ -18,7 +19,7 @@ from poser.core.errors import RunError
 from poser.core.plan import Plan
 from poser.core.value import Value
 from poser.report.view import RunView
-from poser.store import Run, read_json
+from poser.store import Run, read_json, write_json
 
 _T = TypeVar("_T", bound=Value)
 
@@ -70,6 +71,17 @@ def start_of(run: Run) -> Start | None:
     return _read(Start, path) if path.exists() else None
 
 
+def change_rules(run: Run, step: int, rules: Rules) -> None:
+    """Notes in ``start.json`` that other rules hold from a step on.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    if (start := start_of(run)) is not None:
+        changed = start.model_copy(update={"changes": {**start.changes, step: rules}})
+        write_json(run.folder / "start.json", changed.to_dict())
+
+
 def _read(kind: type[_T], path: Path) -> _T:
     try:
         return kind.model_validate(read_json(path))
@@ -97,6 +109,7 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
             "registry": list(settings.registry),
             "cache": settings.cache,
             "finish": settings.finish,
+            **({"search": settings.search} if settings.search else {}),
         },
         start=settings.image,
         start_critique=start.critique if start else None,
@@ -110,7 +123,13 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
             *judging_notes(state.plan),
         ),
         critic=settings.critic or "vqa/pocket_vqa",
+        search=search_record(run, settings.search, _first(start), state.rules.budget),
     )
+
+
+def _first(start: Start | None) -> float:
+    """US dollars that the judgement of the picture given has cost."""
+    return start.critique.cost if start and start.critique else 0.0
 
 
 def load_view(run: Run) -> RunView:
@@ -141,12 +160,16 @@ def load_view(run: Run) -> RunView:
 
 def overview(run: Run) -> Overview:
     """A run in one line, without replaying it."""
-    prompt = " ".join(settings_of(run).prompt.split())
+    settings = settings_of(run)
+    prompt = " ".join(settings.prompt.split())
     if (episode := run.episode()) is not None:
-        return Overview(run.id, prompt, len(episode.steps), episode.end, episode.phi, episode.cost)
+        cost = episode.search.cost if episode.search else episode.cost
+        return Overview(run.id, prompt, len(episode.steps), episode.end, episode.phi, cost)
     steps = run.steps()
     cost = sum(
         (s.outcome.cost if s.outcome else 0.0) + (s.critique.cost if s.critique else 0.0)
         for s in steps
     )
+    search = search_record(run, settings.search, _first(start_of(run)), None)
+    cost = search.cost if search else cost
     return Overview(run.id, prompt, len(steps), "unfinished", steps[-1].phi if steps else 0.0, cost)

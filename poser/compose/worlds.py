@@ -45,7 +45,7 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
 
     def make(stage: Stage, layout: Layout, count: int, *, held_out: bool) -> World:
         if stage.world == "simulated":
-            return simulated_world(stage, layout, count)
+            return simulated_world(stage, layout, count, registry=registry)
         from envs.compose_env import ImagePoserEnv
         from envs.encoders import HashedWords, Thumbnail
         from envs.vector import ComposeVecEnv
@@ -111,6 +111,6 @@ def _rules(stage: Stage) -> Callable[[np.random.Generator], Rules]:
 
     def draw(rng: np.random.Generator) -> Rules:
         share = rng.random() * stage.cost_weight / (1.0 + stage.cost_weight)
-        return Rules(cost_weight=float(share / (1.0 - share)))
+        return stage.rules.model_copy(update={"cost_weight": float(share / (1.0 - share))})
 
     return draw

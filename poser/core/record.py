@@ -85,20 +85,42 @@ class StepRecord(Value):
     seconds: NonNegative = 0.0
 
 
+class SearchRecord(Value):
+    """What a search cost by which an episode was found, thrown-away branches included.
+
+    Attributes:
+        kind: ``beam`` or ``best-of``.
+        width: States kept, or episodes played.
+        calls: Expert calls of all branches; what was on record is not among them.
+        cost: US dollars of all branches together, each paid call counted once.
+        seconds: Seconds that experts took for those calls.
+        budget: The cap on ``cost``; ``None`` for none.
+    """
+
+    kind: Literal["beam", "best-of"]
+    width: int = Field(ge=1)
+    calls: int = Field(ge=0)
+    cost: NonNegative
+    seconds: NonNegative = 0.0
+    budget: NonNegative | None = None
+
+
 class EpisodeRecord(Value):
     """One finished run.
 
     Attributes:
         id: The run's id.
-        seed: The run's seed.
+        seed: The seed that its requests follow from: the run's, or where ``best-of`` kept another
+            episode, that of the one kept.
         plan: What was asked.
         start: The picture it started from, if any.
         steps: All transitions.
         end: Why it ended.
         result: The champion; ``None`` where no picture came about.
         phi: Potential of the champion.
-        cost: US dollars spent.
+        cost: US dollars spent on these steps.
         seconds: Wall time.
+        search: What was spent on all branches, where it was found by a search.
     """
 
     id: str
@@ -111,3 +133,4 @@ class EpisodeRecord(Value):
     phi: Finite = 0.0
     cost: NonNegative = 0.0
     seconds: NonNegative = 0.0
+    search: SearchRecord | None = None

@@ -225,6 +225,7 @@ def _environment() -> Environment:
         "sentence": words.sentence,
         "timestamp": words.timestamp,
         "signed": words.signed,
+        "searched": words.searched,
     }
     return environment
 

@@ -42,12 +42,13 @@ def check_matrix_path(path: Path) -> None:
         )
 
 
-def draw_matrix(tables: Sequence[CapabilityTable], path: Path) -> None:
+def draw_matrix(tables: Sequence[CapabilityTable], path: Path, *, held_out: bool = False) -> None:
     """Draws the tables and writes the picture.
 
     Args:
         tables: At least one.
         path: A file of one of :data:`FORMATS`.
+        held_out: Whether the caption is to say that the tasks were kept out of training.
 
     Raises:
         PoserError: matplotlib is not installed, or the file is of another kind.
@@ -75,7 +76,7 @@ def draw_matrix(tables: Sequence[CapabilityTable], path: Path) -> None:
     figure.text(
         0.1 / width,
         0.14 / height,
-        _caption(tables),
+        ("held out of training: " if held_out else "") + _caption(tables),
         fontsize=7.5,
         color=_MUTED,
         va="bottom",

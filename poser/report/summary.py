@@ -15,7 +15,9 @@ from poser.report.words import (
     duration,
     encodable,
     ending,
+    money,
     plain,
+    searched,
     sentence,
     shortened,
     spend,
@@ -65,7 +67,10 @@ def print_summary(
     for note in view.notes if notes else ():
         show(Text.assemble(("  Note: ", "yellow"), plain(note)))
     steps = counted(view.state.step, "step")
-    show(Text(f"{spend(view.state)} spent, {duration(view.seconds)}, {steps}, seed {view.seed}"))
+    spent = money(view.state.spent) if view.search else spend(view.state)
+    show(Text(f"{spent} spent, {duration(view.seconds)}, {steps}, seed {view.seed}"))
+    if view.search is not None:
+        show(Text(sentence(searched(view.search))))
     width = max((len(name) for name in paths), default=0)
     for name, path in paths.items():
         text = Text()
@@ -93,6 +98,8 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         ``steps``, ``max_steps``: taken, and allowed.
         ``calls``: ``{made, cached, failed}``.
         ``spent``, ``budget``: US dollars; ``budget`` is ``null`` without a cap.
+        ``search``: ``{kind, width, calls, cost, seconds}`` of all branches together, ``null``
+        without a search; ``steps``, ``calls`` and ``spent`` are those of the branch kept.
         ``seconds``: wall time.
         ``notes``: list of sentences.
         ``paths``: file paths by name.
@@ -141,7 +148,8 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
             "failed": sum(s.infrastructure_failure for s in calls),
         },
         "spent": state.spent,
-        "budget": state.rules.budget,
+        "budget": view.search.budget if view.search else state.rules.budget,
+        "search": view.search.to_dict() if view.search else None,
         "seconds": view.seconds,
         "notes": list(view.notes),
         "paths": {name: str(path) for name, path in paths.items()},

@@ -12,7 +12,7 @@ from poser.core.critique import Critique
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef, ImageSource
 from poser.core.plan import Plan
-from poser.core.record import StepRecord
+from poser.core.record import SearchRecord, StepRecord
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class RunView:
         seconds: Wall time so far.
         notes: Sentences for the reader: parts that no expert can draw and what would serve them.
         critic: Name of the critic.
+        search: What all branches cost, where the steps were found by a search.
     """
 
     id: str
@@ -52,3 +53,4 @@ class RunView:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     critic: str = ""
+    search: SearchRecord | None = None

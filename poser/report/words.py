@@ -10,7 +10,7 @@ from envs.state import State
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import FailureKind, Task
 from poser.core.plan import Plan
-from poser.core.record import EndReason
+from poser.core.record import EndReason, SearchRecord
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SIMPLE = str.maketrans("…−–“”‘’×", ".--\"\"''x")
@@ -108,6 +108,14 @@ def spend(state: State) -> str:
     if state.rules.budget is None:
         return money(state.spent)
     return f"{money(state.spent)} of {money(state.rules.budget)}"
+
+
+def searched(search: SearchRecord) -> str:
+    """What a search has cost: ``search beam:3: 14 calls, $0.12 in all branches``."""
+    calls = counted(search.calls, "call")
+    cap = "" if search.budget is None else f" of {money(search.budget)}"
+    name = f"search {search.kind}:{search.width}"
+    return f"{name}: {calls}, {money(search.cost)}{cap} in all branches"
 
 
 def ending(state: State) -> str:

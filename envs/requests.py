@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from critic.rubric import applicable, mending
 from envs.legality import FINISHING, serves
 from envs.state import State, attempts
 from poser.core.action import ALL, Call
+from poser.core.critique import Critique
 from poser.core.expert import ExpertRequest, ExpertSpec
-from poser.core.plan import Command, Plan, words_of
+from poser.core.plan import Command, Criterion, Plan, words_of
 
 
 def build_request(
@@ -25,6 +27,9 @@ def build_request(
     A retry draws a new seed, since the seed depends on the failed attempts at the command. A call
     repeated because the expert or the critic was down is the very same request, so that a result
     already paid for is found in the cache.
+
+    By ``rules.feedback`` a retry is told, besides, what the critique of the current picture says is
+    wrong; see :func:`retold`.
 
     Args:
         state: Before the step.
@@ -41,7 +46,7 @@ def build_request(
         expert=spec.id,
         revision=spec.fingerprint or f"{spec.source}@{spec.revision}",
         task=spec.task,
-        prompt=prompt_for(state.plan, command, spec),
+        prompt=_told(state, action, command, spec),
         negative_prompt=_negative(state.plan) if spec.vocabulary is None else "",
         image=image,
         mask=state.mask if image is not None else None,
@@ -66,6 +71,68 @@ def prompt_for(plan: Plan, command: Command | None, spec: ExpertSpec) -> str:
     if spec.vocabulary is None and (limit is None or len(plan.prompt.split()) <= limit):
         return plan.prompt
     return _short_caption(plan, spec) or plan.prompt
+
+
+def retold(
+    plan: Plan, command: Command | None, spec: ExpertSpec, critique: Critique, threshold: float
+) -> str:
+    """What an expert is told at another attempt (Reagent-C, arXiv 2601.22154).
+
+    An editor at a command gets what mends the failed criteria of that command, worst first ("make
+    the bus red"). For the whole plan the defects follow what is told anyway; a text_to_image expert
+    gets them as captions where there are, and none that names what is to be absent. What does not
+    fit ``prompt_words``, and what a closed vocabulary lacks words of, is left out: half of "there
+    should be two birds" would say something else. With nothing left it is told as before.
+
+    Args:
+        plan: What is asked.
+        command: The command; ``None`` for all.
+        spec: The expert's entry.
+        critique: Of the picture in hand.
+        threshold: Score from which a criterion holds.
+    """
+    told = prompt_for(plan, command, spec)
+    limit = spec.limits.prompt_words or 10_000
+    whole = command is None or not command.asked
+    parts = [told] if whole else []
+    used = len(told.split()) if whole else 0
+    for owner, criterion, phrase in _defects(plan, critique, threshold):
+        if command is not None and command.id != owner.id:
+            continue
+        if not spec.needs_picture:
+            if owner.op in _NOT_SHOWN or not criterion.expected:
+                continue
+            phrase = owner.caption if phrase == owner.instruction and owner.caption else phrase
+        words = len(phrase.split())
+        if phrase not in parts and _readable(phrase, spec) == phrase and used + words <= limit:
+            parts.append(phrase)
+            used += words
+    return ", ".join(parts) or told
+
+
+def _defects(
+    plan: Plan, critique: Critique, threshold: float
+) -> Iterator[tuple[Command, Criterion, str]]:
+    """Each failed criterion, its command, and what mends it; worst first.
+
+    The critic's own words where it has any; it names but the worst few.
+    """
+    named = {d.criterion: d.instruction for d in critique.defects}
+    score = {v.criterion: v.score if v.applicable else 0.0 for v in critique.verdicts}
+    can = applicable(plan.judged, score, threshold)
+    failed = [k for k in plan.judged if can[k.id] and score[k.id] < threshold]
+    owner = {k.id: c for c in plan.commands for k in c.criteria}
+    for criterion in sorted(failed, key=lambda k: score[k.id]):
+        command = owner[criterion.id]
+        phrase = named.get(criterion.id) or mending(command, criterion)
+        yield command, criterion, " ".join(phrase.split())
+
+
+def _told(state: State, action: Call, command: Command | None, spec: ExpertSpec) -> str:
+    again = state.rules.retells and attempts(state, action.command) > 0
+    if not again or state.current is None or (command is not None and not command.asked):
+        return prompt_for(state.plan, command, spec)
+    return retold(state.plan, command, spec, state.current.critique, state.rules.threshold)
 
 
 def _short_caption(plan: Plan, spec: ExpertSpec) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from poser.core.plan import Plan
 from poser.core.value import NonNegative, UnitInterval, Value
+
+Feedback = Literal["none", "text", "reward", "both"]
+"""The uses of a critique besides the potential."""
 
 
 class Rules(Value):
@@ -28,6 +31,13 @@ class Rules(Value):
         unjudged_bonus: What a command that no criterion can judge adds to a picture's *rank*
             (never to its potential) once carried out, so that text set on the champion is not
             thrown away for a rounding error of the critic.
+        feedback: What the critique is used for besides Phi, after the modes of Reagent (arXiv
+            2601.22154): ``text`` (its Reagent-C) rewrites the instruction of a retry by what the
+            critique says is wrong, ``reward`` (Reagent-R) adds a reward for the critic's scores,
+            ``both`` (Reagent-U) does both.
+        feedback_weight: Share of the change of these scores that is paid, with ``reward`` or
+            ``both``; see :func:`envs.transition.apply`.
+        benefit_weight: Reward for a call by what the champion gains by it; 0 leaves it out.
     """
 
     max_steps: Annotated[int, Field(ge=1, le=10_000)] = 6
@@ -41,6 +51,19 @@ class Rules(Value):
     quality_weight: UnitInterval = 0.0
     judgement_cost: NonNegative = 0.0
     unjudged_bonus: UnitInterval = 0.05
+    feedback: Feedback = "none"
+    feedback_weight: NonNegative = 0.1
+    benefit_weight: NonNegative = 0.0
+
+    @property
+    def retells(self) -> bool:
+        """Whether a retry is told what the critique says is wrong."""
+        return self.feedback in ("text", "both")
+
+    @property
+    def score_weight(self) -> float:
+        """Weight of the reward for the critic's scores; 0 where there is none."""
+        return self.feedback_weight if self.feedback in ("reward", "both") else 0.0
 
 
 def default_max_steps(plan: Plan) -> int:

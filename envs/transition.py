@@ -42,6 +42,17 @@ def apply(
     + Phi(champion) - Phi(current), because the champion is what is returned. So the undiscounted
     return of an episode is Phi(champion) - Phi(start) - costs, exactly.
 
+    Two terms are optional, and telescope too:
+
+    * ``feedback`` (Reagent-R, arXiv 2601.22154): w * (S(after) - S(before)), with S the weighted
+      mean of the critic's scores as they are, be their ancestors failed or not, and w
+      ``feedback_weight``; at the end S(champion) stands for S(after). It adds
+      w * (S(champion) - S(start)) to the return.
+    * ``benefit`` (the tool benefit of AdaTooler-V, arXiv 2512.16918: the gain of calling over not
+      calling): of a call, b * (Phi(champion) after - Phi(champion) before). Not calling leaves the
+      champion, hence is worth 0; a call without gain is worth no more. It adds
+      b * (Phi(champion) - Phi(start)) to the return.
+
     A failed call (expert down, critic unparsable) changes no picture, counts as no attempt and
     gives nothing from Phi; see :func:`failed`.
 
@@ -80,7 +91,25 @@ def apply(
     }
     if after.end is not None:
         terms["final"] = after.champion_phi - after.phi
+    if weight := state.rules.score_weight:
+        shown = after.current if after.end is None else after.champion
+        gained = mean_score(state.plan, shown) - mean_score(state.plan, state.current)
+        terms["feedback"] = weight * gained
+    if state.rules.benefit_weight and isinstance(action, Call):
+        terms["benefit"] = state.rules.benefit_weight * (after.champion_phi - state.champion_phi)
     return after, Reward.of(**terms)
+
+
+def mean_score(plan: Plan, frame: Frame | None) -> float:
+    """The weighted mean, in [0, 1], of the critic's scores of a picture; 0 without one.
+
+    Unlike in Phi, a score counts below a failed ancestor too.
+    """
+    if frame is None or not plan.judged:
+        return 0.0
+    score = {v.criterion: v.score for v in frame.critique.verdicts}
+    weight = sum(k.weight for k in plan.judged)
+    return sum(k.weight * score[k.id] for k in plan.judged) / weight
 
 
 def interrupted(state: State) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,12 +17,14 @@ from pydantic import Field, JsonValue, ValidationError
 
 from envs.encoders import HashedWords, ImageEncoder, TextEncoder, Thumbnail
 from envs.layout import COMMAND_FEATURES, CONTEXT_FEATURES, EXPERT_FEATURES, PAIR_FEATURES
+from policies.ablation import Ablation
 from policies.shape import ScorerShape
 from poser.core.errors import PoserError, StorageError
 from poser.core.value import Sha256, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
     from policies.scorer import Scorer
 
@@ -56,6 +58,7 @@ class PolicyCard(Value):
         texts: Encoder of instructions; empty for none.
         images: Encoder of pictures; empty for none.
         weights: SHA-256 of the file of weights.
+        ablate: What it was trained without for good; see :mod:`policies.ablation`.
         worlds: What it was trained in: hashes of registries, tables or ranges, by stage.
         training: The record of the training, for people.
         version: Version of Image-POSER.
@@ -67,6 +70,7 @@ class PolicyCard(Value):
     texts: Literal["", "hashed-words"] = ""
     images: Literal["", "thumbnail"] = ""
     weights: Sha256
+    ablate: tuple[Ablation, ...] = ()
     worlds: dict[str, dict[str, str]] = Field(default_factory=dict)
     training: dict[str, JsonValue] = Field(default_factory=dict)
     version: str = ""
@@ -90,6 +94,7 @@ def export_policy(
     worlds: Mapping[str, Mapping[str, str]],
     training: Mapping[str, Any],
     version: str,
+    ablate: Sequence[Ablation] = (),
 ) -> PolicyCard:
     """Writes a policy's two files; an earlier policy in the folder is replaced.
 
@@ -100,6 +105,7 @@ def export_policy(
         worlds: See :class:`PolicyCard`.
         training: Likewise; plain JSON data.
         version: Version of Image-POSER.
+        ablate: See :class:`PolicyCard`.
 
     Raises:
         StorageError: The files cannot be written.
@@ -113,14 +119,33 @@ def export_policy(
         texts="hashed-words" if shape.text_dim else "",
         images="thumbnail" if shape.image_dim else "",
         weights=hashlib.sha256(data).hexdigest(),
+        ablate=tuple(ablate),
         worlds={name: dict(hashes) for name, hashes in worlds.items()},
         training=dict(training),
         version=version,
     )
-    text = json.dumps(card.to_dict(), indent=2) + "\n"
+    write_files(folder, {WEIGHTS: data, CARD: card_text(card)})
+    return card
+
+
+def card_text(card: Value) -> bytes:
+    """A card as it is written."""
+    return (json.dumps(card.to_dict(), indent=2) + "\n").encode()
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Writes files, each in full or not at all.
+
+    Args:
+        folder: Made where there is none.
+        contents: By name.
+
+    Raises:
+        StorageError: They cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((WEIGHTS, data), (CARD, text.encode())):
+        for name, content in contents.items():
             scratch = folder / f".{name}.writing"
             scratch.write_bytes(content)
             scratch.replace(folder / name)
@@ -128,7 +153,6 @@ def export_policy(
         raise StorageError(
             f"cannot write {folder}: {error.strerror}", remedy="choose another folder"
         ) from error
-    return card
 
 
 def load_policy(folder: Path) -> tuple[Scorer, PolicyCard]:
@@ -138,33 +162,44 @@ def load_policy(folder: Path) -> tuple[Scorer, PolicyCard]:
         PolicyFileError: A file is missing or damaged, or of another version than this program's.
     """
     card = read_card(folder)
+    from policies.scorer import Scorer
+
+    weights = read_weights(folder / WEIGHTS, card.weights)
+    try:
+        scorer = Scorer(card.scorer)
+    except ValueError as error:
+        raise PolicyFileError(f"{folder / CARD}: {error}", remedy=REMEDY) from error
+    set_weights(scorer, weights, folder / WEIGHTS)
+    return scorer.eval(), card
+
+
+def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
+    """The weights in a file, by name.
+
+    Args:
+        path: A safetensors file.
+        sha256: What its hash must be.
+
+    Raises:
+        PolicyFileError: It is missing, damaged, or another file.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from policies.scorer import Scorer
-
     try:
-        data = (folder / WEIGHTS).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise PolicyFileError(f"cannot read {folder / WEIGHTS}", remedy=REMEDY) from error
-    if hashlib.sha256(data).hexdigest() != card.weights:
+        raise PolicyFileError(f"cannot read {path}", remedy=REMEDY) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise PolicyFileError(
-            f"{folder / WEIGHTS} is not what {CARD} describes",
+            f"{path} is not what {path.with_suffix('.json').name} describes",
             remedy="copy both files again from where the policy was trained",
         )
     try:
         weights: dict[str, Tensor] = load(data)
     except (SafetensorError, ValueError) as error:
-        raise PolicyFileError(
-            f"{folder / WEIGHTS} is no safetensors file", remedy=REMEDY
-        ) from error
-    try:
-        scorer = Scorer(card.scorer)
-    except ValueError as error:
-        raise PolicyFileError(f"{folder / CARD}: {error}", remedy=REMEDY) from error
-    _check_weights(weights, scorer, folder / WEIGHTS)
-    scorer.load_state_dict(weights)
-    return scorer.eval(), card
+        raise PolicyFileError(f"{path} is no safetensors file", remedy=REMEDY) from error
+    return weights
 
 
 def read_card(folder: Path) -> PolicyCard:
@@ -197,8 +232,18 @@ def read_card(folder: Path) -> PolicyCard:
     return card
 
 
-def _check_weights(weights: Mapping[str, Tensor], scorer: Scorer, path: Path) -> None:
-    expected = scorer.state_dict()
+def set_weights(network: Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Gives a network its weights.
+
+    Args:
+        network: Any.
+        weights: By name.
+        path: Where they are from, for messages.
+
+    Raises:
+        PolicyFileError: They are of another network, or not finite.
+    """
+    expected = network.state_dict()
     if odd := sorted(set(weights) ^ set(expected)):
         raise PolicyFileError(f"{path} has other weights ({odd[0]})", remedy=REMEDY)
     for name, tensor in expected.items():
@@ -211,3 +256,4 @@ def _check_weights(weights: Mapping[str, Tensor], scorer: Scorer, path: Path) ->
             )
         if not bool(found.isfinite().all()):
             raise PolicyFileError(f"{path}: {name} is not finite", remedy=REMEDY)
+    network.load_state_dict(weights)

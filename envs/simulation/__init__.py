@@ -9,8 +9,9 @@ for many episodes at once in NumPy, proven equal to ``envs.transition`` and ``en
 
 from __future__ import annotations
 
+from envs.simulation.known import KnownExperts
 from envs.simulation.outcomes import SimulatedEpisodes
 from envs.simulation.ranges import Ranges
 from envs.simulation.worlds import Worlds, draw_worlds
 
-__all__ = ["Ranges", "SimulatedEpisodes", "Worlds", "draw_worlds"]
+__all__ = ["KnownExperts", "Ranges", "SimulatedEpisodes", "Worlds", "draw_worlds"]

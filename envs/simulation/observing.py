@@ -15,7 +15,7 @@ from envs.layout import (
     TASKS,
 )
 from envs.observation import MOST_DRAWS, MOST_STEPS, Observation, duration, money
-from envs.simulation.stepping import DEFAULTS, Frames, Simulation
+from envs.simulation.stepping import Frames, Simulation
 from envs.simulation.worlds import Floats, Ints
 
 Singles = NDArray[np.float32]
@@ -63,8 +63,7 @@ class SimulatedObservations:
         rows[:, :, _COMMAND["asked"]] = simulation.asked
         parts["commands"][:] = rows
         known = worlds.trials > 0
-        stated = np.where(worlds.able, 0.5, 0.0)
-        rate = np.where(known, worlds.successes / np.maximum(1, worlds.trials), stated)
+        rate = np.where(known, worlds.successes / np.maximum(1, worlds.trials), worlds.stated)
         about = np.zeros((len(worlds), *parts["experts"].shape[1:]))
         for name, values in (
             ("rate", rate),
@@ -99,7 +98,7 @@ class SimulatedObservations:
         weight = worlds.cost_weight
         context[:, _CONTEXT["cost_weight"]] = weight / (1.0 + weight)
         context[:, _CONTEXT["step_penalty"]] = np.minimum(1.0, 10 * worlds.step_penalty)
-        context[:, _CONTEXT["threshold"]] = DEFAULTS.threshold
+        context[:, _CONTEXT["threshold"]] = simulation.rules.threshold
         context[:, _CONTEXT["given"]] = worlds.given
         context[:, _CONTEXT["judgement_cost"]] = money(worlds.judgement_cost)
         context[:, _CONTEXT["budget_known"]] = np.isfinite(worlds.budget)
@@ -123,12 +122,12 @@ class SimulatedObservations:
         """The observations of all N episodes: float32 arrays of (N, *shape), the caller's own."""
         simulation, parts = self._simulation, self._parts
         self._commands(simulation, parts["commands"])
-        experts, down = parts["experts"], simulation.failures / DEFAULTS.max_failures
+        experts, down = parts["experts"], simulation.failures / simulation.rules.max_failures
         experts[:, :, _EXPERT["available"]] = simulation.available
         experts[:, :, _EXPERT["affordable"]] = simulation.affordable
         experts[:, :, _EXPERT["failures"]] = np.minimum(1.0, down)
         self._pairs[:, :, :, _PAIR["legal"]] = simulation.legal
-        tried = simulation.tried / np.float32(DEFAULTS.max_attempts)
+        tried = simulation.tried / np.float32(simulation.rules.max_attempts)
         self._pairs[:, :, :, _PAIR["tried"]] = np.minimum(np.float32(1.0), tried)
         self._context(simulation, parts["context"])
         return {name: part.copy() for name, part in parts.items()}
@@ -143,7 +142,7 @@ class SimulatedObservations:
         rows[:, :, _COMMAND["champion_score"]] = _lowest(simulation, champion)
         rows[:, :, _COMMAND["champion_settled"]] = champion.settled
         rows[:, :, _COMMAND["phi"]] = (simulation.weights * current.score).sum(axis=2)
-        share = simulation.attempts[:, :-1] / DEFAULTS.max_attempts
+        share = simulation.attempts[:, :-1] / simulation.rules.max_attempts
         rows[:, :, _COMMAND["attempts"]] = np.minimum(1.0, share)
         rows[:, :, _COMMAND["callable"]] = simulation.callable
 
@@ -152,7 +151,7 @@ class SimulatedObservations:
         steps = worlds.max_steps - simulation.step
         left = np.maximum(0.0, worlds.budget - simulation.spent)
         capped = np.isfinite(worlds.budget)
-        judging = simulation.critic_failures / DEFAULTS.max_critic_failures
+        judging = simulation.critic_failures / simulation.rules.max_critic_failures
         for name, values in (
             ("steps_left", np.minimum(1.0, steps / MOST_STEPS)),
             ("steps_left_share", steps / worlds.max_steps),

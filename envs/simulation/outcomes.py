@@ -11,6 +11,8 @@ import numpy as np
 from envs.episodes import Episode
 from envs.layout import Layout
 from envs.outcomes import Outcome
+from envs.rules import Rules
+from envs.simulation.known import KnownExperts
 from envs.simulation.ranges import Ranges
 from envs.simulation.sampling import sample_calls
 from envs.simulation.values import (
@@ -24,7 +26,7 @@ from envs.simulation.values import (
     tables_of,
 )
 from envs.simulation.worlds import SIDE, Bools, Worlds, draw_worlds
-from envs.state import State, statuses
+from envs.state import State, attempts, statuses
 from poser.core.action import ALL, Call
 from poser.core.plan import Plan
 
@@ -67,6 +69,7 @@ class SimulatedOutcomes:
             np.array([row]),
             np.array([expert]),
             self.rng,
+            self._again(state, call),
         )
         side = state.current.image.width if state.current else SIDE
         picture = (self._pictures + 1, side_after(worlds, 0, row, expert, side))
@@ -75,6 +78,13 @@ class SimulatedOutcomes:
         self._pictures += 1
         self._holds[picture_of(self._pictures).sha256] = sampled.holds[0]
         return Outcome(result, critique)
+
+    @staticmethod
+    def _again(state: State, call: Call) -> Bools | None:
+        """See ``envs.simulation.stepping.Simulation.again``."""
+        if not state.rules.retells:
+            return None
+        return np.array([state.current is not None and attempts(state, call.command) > 0])
 
     def truth(self, sha256: str) -> float:
         """Share in [0, 1] of the judged criteria that truly hold on a picture, by weight."""
@@ -89,30 +99,35 @@ class SimulatedEpisodes:
     Attributes:
         layout: How much the observation has room for.
         ranges: What worlds are drawn from.
+        rules: What is not drawn for a world.
+        known: The experts, where they are not drawn.
     """
 
     layout: Layout = field(default_factory=Layout)
     ranges: Ranges = field(default_factory=Ranges)
+    rules: Rules = field(default_factory=Rules)
+    known: KnownExperts | None = None
 
     def __call__(self, rng: np.random.Generator, options: Mapping[str, Any]) -> Episode:
         """See :class:`envs.episodes.Episodes`; a world has a plan of its own."""
-        worlds = draw_worlds(rng, 1, self.layout, self.ranges)
-        return episode_of(worlds, np.random.default_rng(int(rng.integers(2**31))))
+        worlds = draw_worlds(rng, 1, self.layout, self.ranges, self.known)
+        return episode_of(worlds, np.random.default_rng(int(rng.integers(2**31))), self.rules)
 
 
-def episode_of(worlds: Worlds, rng: np.random.Generator) -> Episode:
+def episode_of(worlds: Worlds, rng: np.random.Generator, rules: Rules | None = None) -> Episode:
     """The episode of a world.
 
     Args:
         worlds: One.
         rng: What comes of calls is drawn from it.
+        rules: What is not drawn for a world; ``None`` for the defaults.
     """
     plan = plan_of(worlds, 0)
     given = bool(worlds.given[0])
     return Episode(
         plan=plan,
         registry=registry_of(worlds, 0),
-        rules=rules_of(worlds, 0),
+        rules=rules_of(worlds, 0, rules),
         outcomes=SimulatedOutcomes(worlds, plan, rng),
         tables=tables_of(worlds, 0),
         image=picture_of(0) if given else None,

@@ -37,13 +37,18 @@ class Ranges(Value):
         closed: Share of experts with a closed vocabulary.
         unknown: Share of commands whose words such an expert does not know.
         sureness: Least and greatest mean of the critic's log odds for the right answer.
-        noise: Least and greatest standard deviation of these log odds.
+        noise: Least and greatest standard deviation of these log odds, drawn anew for each picture.
+        blind: Likewise, drawn once an episode for each criterion: what a critic does not see on one
+            picture it often does not see on the next.
         given: Share of episodes that begin with a picture.
         finish: Share of episodes with a finish.
         budgets: Share of episodes with a cap on spend.
         cost_weights: Greatest lambda, reward per US dollar (log scale from 0.01; a fifth are 0).
         step_penalty: What each step costs.
         max_steps: Fewest and most steps for each command; never fewer than 6 in all.
+        feedback_gain: Least and greatest share of the failures of a retry that its being told what
+            was wrong turns into successes, where the rules have text feedback. There are no words
+            in the simulator; at 0 text feedback has no effect in it.
     """
 
     commands: tuple[Count, Count] = (2, 12)
@@ -68,9 +73,11 @@ class Ranges(Value):
     unknown: UnitInterval = 0.15
     sureness: tuple[NonNegative, NonNegative] = (1.5, 4.0)
     noise: tuple[NonNegative, NonNegative] = (0.3, 1.5)
+    blind: tuple[NonNegative, NonNegative] = (0.0, 2.0)
     given: UnitInterval = 0.15
     finish: UnitInterval = 0.25
     budgets: UnitInterval = 0.4
     cost_weights: NonNegative = 10.0
     step_penalty: NonNegative = 0.01
     max_steps: tuple[Count, Count] = (2, 3)
+    feedback_gain: tuple[UnitInterval, UnitInterval] = (0.0, 0.0)

@@ -4,7 +4,8 @@ A call of an expert at a command settles it with the expert's true success at th
 besides outlasts the edit with the expert's true kept rate, criterion by criterion; what does not
 hold comes to hold with a little luck. Drawing the whole plan tries every command that the expert
 serves, with a success that falls with their number. The critic's score of a criterion is the
-logistic of log odds that lie on the right side, with noise.
+logistic of log odds that lie on the right side, with noise, and off by an amount that stays
+the same throughout an episode.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.simulation.worlds import T2I, Bools, Floats, Ints, Worlds
+from envs.simulation.known import T2I
+from envs.simulation.worlds import Bools, Floats, Ints, Worlds
 
 WORKED, OUTAGE, FATAL, REFUSED, UNJUDGED = range(5)
 """What became of a call: a picture and its critique; an outage that may pass; one that does not;
@@ -21,6 +23,16 @@ a refusal; a picture that the critic could not be reached for."""
 
 FATAL_SHARE = 0.1
 """Share of outages that do not pass."""
+
+
+READ = frozenset(
+    (
+        *("commands", "op", "judged", "task", "rate", "kept", "crowding", "outage", "refusal"),
+        *("base", "sureness", "noise", "blind", "critic_outage", "luck", "partial"),
+        "feedback_gain",
+    )
+)
+"""The attributes of worlds that :func:`sample_calls` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,7 @@ def sample_calls(
     row: Ints,
     expert: Ints,
     rng: np.random.Generator,
+    again: Bools | None = None,
 ) -> Sampled:
     """Draws what comes of one call in each of N worlds.
 
@@ -57,6 +70,8 @@ def sample_calls(
         row: The command, or C for ALL, (N,).
         expert: The expert, (N,).
         rng: All is drawn from it.
+        again: Whether the expert is told what was wrong with an attempt before, (N,); ``None``
+            for none.
     """
     count, most = worlds.op.shape
     each = np.arange(count)
@@ -68,6 +83,8 @@ def sample_calls(
     rate = np.take_along_axis(worlds.rate[each, expert], worlds.op, axis=1)
     crowd = np.maximum(0, at.sum(axis=1) - 1) * worlds.crowding[each, expert]
     chance = rate * np.exp(-crowd * whole)[:, None]
+    if again is not None:
+        chance += (1.0 - chance) * (worlds.feedback_gain * again)[:, None]
     uniform = rng.random((4, *holds.shape))
     success = uniform[0, :, :, 0] < chance
     partly = uniform[0, :, :, 1] < worlds.partial[:, None]
@@ -80,7 +97,7 @@ def sample_calls(
     # A failed edit leaves its own command as it was but for what it breaks.
     after = np.where(at[:, :, None], worked, before) & worlds.judged
     odds = np.where(after, 1.0, -1.0) * worlds.sureness[:, None, None]
-    odds = odds + worlds.noise[:, None, None] * rng.standard_normal(holds.shape)
+    odds = odds + worlds.blind + worlds.noise[:, None, None] * rng.standard_normal(holds.shape)
     score = worlds.judged / (1.0 + np.exp(-odds))
     fate = uniform[3].reshape(count, -1)
     outage = fate[:, 0] < worlds.outage[each, expert]

@@ -13,14 +13,13 @@ from typing import Any, get_args
 
 import numpy as np
 
+from critic.rubric import THRESHOLD
 from envs.layout import STATUSES, Layout
 from envs.rules import Rules
+from envs.simulation.known import I2I, T2I
 from envs.simulation.sampling import FATAL, OUTAGE, REFUSED, UNJUDGED, WORKED, Sampled
-from envs.simulation.worlds import FINISH, I2I, SIDE, T2I, TEXT, Bools, Floats, Ints, Worlds
+from envs.simulation.worlds import FINISH, SIDE, TEXT, Bools, Floats, Ints, Worlds
 from poser.core.record import EndReason
-
-DEFAULTS = Rules()
-"""What is not drawn for a world."""
 
 ENDS: tuple[EndReason | None, ...] = (None, *get_args(EndReason))
 """Why an episode ended, by code; 0 while it goes on."""
@@ -40,6 +39,7 @@ class Frames:
         holds: Whether a criterion truly holds on it, (N, C, 2).
         score: The critic's score of it, below a failed criterion 0, (N, C, 2).
         phi: Its potential, (N,).
+        mean: The weighted mean of the scores as they are, (N,); 0 where no reward needs it.
         carried: Commands without judged criteria that were carried out on it, (N, C).
         settled: Commands that are satisfied or carried out, (N, C).
         answered: Whether all that the prompt asks for is settled, (N,).
@@ -52,6 +52,7 @@ class Frames:
     holds: Bools
     score: Floats
     phi: Floats
+    mean: Floats
     carried: Bools
     settled: Bools
     answered: Bools
@@ -68,6 +69,7 @@ class Frames:
             np.zeros(wide, np.bool_),
             np.zeros(wide),
             np.zeros(count),
+            np.zeros(count),
             np.zeros(wide[:2], np.bool_),
             np.zeros(wide[:2], np.bool_),
             np.zeros(count, np.bool_),
@@ -80,19 +82,8 @@ class Frames:
             getattr(self, f.name)[places] = getattr(others, f.name)[places]
 
 
-@dataclass(frozen=True, slots=True)
-class Rewards:
-    """The rewards of one step, by term, (N,) each."""
-
-    phi: Floats
-    cost: Floats
-    step: Floats
-    final: Floats
-
-    @property
-    def total(self) -> Floats:
-        """Their sum."""
-        return self.phi + self.cost + self.step + self.final
+Rewards = dict[str, Floats]
+"""The rewards of one step by the name of their term, (N,) each; their sum is the reward."""
 
 
 Draw = Callable[["Simulation", Ints, Ints, Ints], Sampled]
@@ -106,13 +97,19 @@ class Simulation:
     Attributes:
         layout: How much room there is.
         worlds: What is played, N of them.
+        rules: What is not drawn for a world. The critic's threshold is fixed, and no quality is
+            simulated.
         end: Code of why an episode ended, see :data:`ENDS`, (N,).
         legal: Which calls are legal, (N, C + 1, E).
         revert: Whether Revert is, (N,).
+
+    Raises:
+        ValueError: The rules have another threshold, or a quality term.
     """
 
     layout: Layout
     worlds: Worlds
+    rules: Rules = field(default_factory=Rules)
     current: Frames = field(init=False)
     champion: Frames = field(init=False)
     step: Ints = field(init=False)
@@ -139,6 +136,8 @@ class Simulation:
     weights: Floats = field(init=False)
 
     def __post_init__(self) -> None:
+        if self.rules.threshold != THRESHOLD or self.rules.quality_weight:
+            raise ValueError("the simulator has a threshold of its own, and no quality term")
         count, (most, experts) = (
             len(self.worlds),
             (
@@ -171,7 +170,7 @@ class Simulation:
         self.spent = np.where(worlds.given, worlds.judgement_cost, 0.0)
         start = self._frames(worlds.start, worlds.start_score)
         start.there[:] = worlds.given
-        for name in ("settled", "answered", "complete", "phi"):
+        for name in ("settled", "answered", "complete", "phi", "mean"):
             getattr(start, name)[~start.there] = 0
         self.current.put(start.there, start)
         self.champion.put(start.there, start)
@@ -205,7 +204,8 @@ class Simulation:
             actions: Legal ones, (N,).
             draw: Draws what comes of the calls.
         """
-        before, cost = self.current.phi.copy(), np.zeros(len(actions))
+        phi, mean = self.current.phi.copy(), self.current.mean.copy()
+        champion, cost = self.champion.phi.copy(), np.zeros(len(actions))
         self.step += 1
         row, expert = np.divmod(actions, self.layout.max_experts)
         calls = np.flatnonzero(actions < self.layout.revert)
@@ -218,12 +218,29 @@ class Simulation:
         self.end[:] = np.where(stopped, _CODE["stopped"], self._ends())
         self._close()
         ended = self.end > 0
-        return Rewards(
-            phi=self.current.phi - before,
-            cost=-self.worlds.cost_weight * cost,
-            step=-self.worlds.step_penalty,
-            final=np.where(ended, self.champion.phi - self.current.phi, 0.0),
-        )
+        terms = {
+            "phi": self.current.phi - phi,
+            "cost": -self.worlds.cost_weight * cost,
+            "step": -self.worlds.step_penalty,
+            "final": np.where(ended, self.champion.phi - self.current.phi, 0.0),
+        }
+        if weight := self.rules.score_weight:
+            shown = np.where(ended, self.champion.mean, self.current.mean)
+            terms["feedback"] = weight * (shown - mean)
+        if weight := self.rules.benefit_weight:
+            terms["benefit"] = weight * (self.champion.phi - champion)
+        return terms
+
+    def again(self, at: Ints, row: Ints) -> Bools | None:
+        """Which calls of these commands are told what was wrong before, (N,); ``None`` for none.
+
+        See ``envs.requests.build_request``; that no criterion of the command failed on the picture
+        in hand, so that there is nothing to tell, is left out of account.
+        """
+        if not self.rules.retells:
+            return None
+        again: Bools = (self.attempts[at, row] > 0) & self.current.there[at]
+        return again
 
     def _call(self, at: Ints, row: Ints, expert: Ints, draw: Draw) -> Floats:
         """What calls do to the episodes of these places; returns what they cost."""
@@ -238,7 +255,7 @@ class Simulation:
             self.failures[at, expert] + 1,
             np.where(paid, 0, self.failures[at, expert]),
         )
-        gone = (kind == FATAL) | (self.failures[at, expert] >= DEFAULTS.max_failures)
+        gone = (kind == FATAL) | (self.failures[at, expert] >= self.rules.max_failures)
         self.down[at, expert] |= out & gone
         self.critic_failures[at] = np.where(
             kind == UNJUDGED,
@@ -288,7 +305,7 @@ class Simulation:
 
     def _frames(self, holds: Bools, score: Floats, carried: Bools | None = None) -> Frames:
         """Pictures with what follows from their scores, in all N places."""
-        worlds, threshold = self.worlds, DEFAULTS.threshold
+        worlds, threshold = self.worlds, self.rules.threshold
         new = Frames.none(*worlds.op.shape)
         new.there[:] = True
         new.holds[:] = holds
@@ -298,6 +315,8 @@ class Simulation:
         new.score[:, :, 1] = score[:, :, 1] * (can & first)
         new.score *= worlds.judged
         new.phi[:] = np.minimum(1.0, (self.weights * new.score).sum(axis=(1, 2)))
+        if self.rules.score_weight:
+            new.mean[:] = (self.weights * score).sum(axis=(1, 2))
         if carried is not None:
             new.carried[:] = carried
         met = ((new.score >= threshold) | ~worlds.judged).all(axis=2)
@@ -308,7 +327,7 @@ class Simulation:
 
     def _ranks_first(self, new: Frames) -> Bools:
         """Whether new pictures rank no lower than the champions; see ``envs.state.rank``."""
-        old, bonus = self.champion, DEFAULTS.unjudged_bonus
+        old, bonus = self.champion, self.rules.unjudged_bonus
         mine = new.phi + bonus * new.carried.sum(axis=1)
         theirs = old.phi + bonus * old.carried.sum(axis=1)
         level = new.complete == old.complete
@@ -321,7 +340,7 @@ class Simulation:
         """Works out statuses and legality of where the episodes stand."""
         worlds, now = self.worlds, self.current
         most = self.layout.max_commands
-        spent_out = self.attempts[:, :most] >= DEFAULTS.max_attempts
+        spent_out = self.attempts[:, :most] >= self.rules.max_attempts
         unmet = np.where(spent_out, GIVEN_UP, PENDING)
         met = np.where(self.judgeable, SATISFIED, UNJUDGEABLE)
         self.status = np.where(now.settled, met, unmet)
@@ -358,7 +377,7 @@ class Simulation:
             [
                 answered & unjudged,
                 answered,
-                self.critic_failures >= DEFAULTS.max_critic_failures,
+                self.critic_failures >= self.rules.max_critic_failures,
                 self.step >= worlds.max_steps,
                 ~self.possible.any(axis=(1, 2)),
                 ~self.legal.any(axis=(1, 2)),

@@ -7,8 +7,9 @@ import numpy as np
 from critic.rubric import critique_of
 from envs.layout import OPS, TASKS
 from envs.rules import Rules
+from envs.simulation.known import I2I
 from envs.simulation.sampling import FATAL, OUTAGE, REFUSED, UNJUDGED
-from envs.simulation.worlds import CRITERIA, FINISH, I2I, SIDE, TEXT, Floats, Worlds
+from envs.simulation.worlds import CRITERIA, FINISH, SIDE, TEXT, Floats, Worlds
 from poser.core.capability import CapabilityTable, Share, SkillMeasure
 from poser.core.critique import CriticFailure, Critique
 from poser.core.expert import Cost, ExpertFailure, ExpertResult, ExpertSpec, Limits
@@ -82,7 +83,9 @@ def registry_of(worlds: Worlds, world: int) -> dict[str, ExpertSpec]:
 
 def _stated(worlds: Worlds, world: int, expert: int, op: int) -> float:
     trials = int(worlds.trials[world, expert, op])
-    return float(worlds.successes[world, expert, op] / trials) if trials else 0.5
+    if not trials:
+        return float(worlds.stated[world, expert, op])
+    return float(worlds.successes[world, expert, op] / trials)
 
 
 def tables_of(worlds: Worlds, world: int) -> dict[str, CapabilityTable]:
@@ -120,16 +123,17 @@ def tables_of(worlds: Worlds, world: int) -> dict[str, CapabilityTable]:
     return tables
 
 
-def rules_of(worlds: Worlds, world: int) -> Rules:
-    """The rules of a world; what is not drawn has its default."""
+def rules_of(worlds: Worlds, world: int, rules: Rules | None = None) -> Rules:
+    """The rules of a world; what is not drawn is as in ``rules``."""
     budget = float(worlds.budget[world])
-    return Rules(
-        max_steps=int(worlds.max_steps[world]),
-        budget=None if np.isinf(budget) else budget,
-        cost_weight=worlds.cost_weight[world],
-        step_penalty=worlds.step_penalty[world],
-        judgement_cost=worlds.judgement_cost[world],
-    )
+    drawn = {
+        "max_steps": int(worlds.max_steps[world]),
+        "budget": None if np.isinf(budget) else budget,
+        "cost_weight": float(worlds.cost_weight[world]),
+        "step_penalty": float(worlds.step_penalty[world]),
+        "judgement_cost": float(worlds.judgement_cost[world]),
+    }
+    return (rules or Rules()).model_copy(update=drawn)
 
 
 def picture_of(number: int, side: int = SIDE) -> ImageRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import gymnasium
@@ -13,9 +14,11 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from envs.layout import Layout
 from envs.observation import Observation
+from envs.rules import Rules
+from envs.simulation.known import KnownExperts
 from envs.simulation.observing import SimulatedObservations
 from envs.simulation.ranges import Ranges
-from envs.simulation.sampling import WORKED, Sampled, sample_calls
+from envs.simulation.sampling import READ, WORKED, Sampled, sample_calls
 from envs.simulation.stepping import ENDS, GIVEN_UP, PENDING, Simulation
 from envs.simulation.worlds import Ints, draw_worlds
 from poser.core.errors import IllegalActionError, PlanError
@@ -38,6 +41,8 @@ class SimulatedVecEnv(VecEnv):
         layout: How much the observation has room for.
         ranges: What worlds are drawn from.
         seed: Of everything that is drawn.
+        rules: What is not drawn for a world: the feedback, and the weights of optional rewards.
+        known: The experts, where they are not drawn.
 
     Raises:
         LayoutError: The ranges are larger than the layout.
@@ -49,21 +54,27 @@ class SimulatedVecEnv(VecEnv):
         layout: Layout | None = None,
         ranges: Ranges | None = None,
         seed: int = 0,
+        rules: Rules | None = None,
+        known: KnownExperts | None = None,
     ) -> None:
         self.layout, self.ranges = layout or Layout(), ranges or Ranges()
+        self.rules, self.known = rules or Rules(), known
         super().__init__(count, self.layout.observation_space(), self.layout.action_space())
         self._start(seed)
 
     def _start(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._ready = np.empty(0, np.int64)
-        worlds = draw_worlds(self._rng, self.num_envs, self.layout, self.ranges)
-        self.simulation = Simulation(self.layout, worlds)
+        self.simulation = self._simulation(self.num_envs)
         self._observations = SimulatedObservations(self.simulation)
         self._failed = np.zeros(self.num_envs, np.bool_)
         self._returns = np.zeros(self.num_envs)
         self._began = time.perf_counter()
         self._begin(np.arange(self.num_envs))
+
+    def _simulation(self, count: int) -> Simulation:
+        worlds = draw_worlds(self._rng, count, self.layout, self.ranges, self.known)
+        return Simulation(self.layout, worlds, self.rules)
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Draws everything anew from a seed, from the next ``reset`` on."""
@@ -98,24 +109,17 @@ class SimulatedVecEnv(VecEnv):
         simulation = self.simulation
         self._failed[:] = False
         rewards = simulation.take(self._actions, self._draw)
-        total = rewards.total
+        total = reduce(np.add, rewards.values())
         self._returns += total
         ended = simulation.end > 0
-        terms = zip(
-            rewards.phi.tolist(),
-            rewards.cost.tolist(),
-            rewards.step.tolist(),
-            rewards.final.tolist(),
-            self._failed.tolist(),
-            strict=True,
-        )
+        names, terms = tuple(rewards), zip(*(t.tolist() for t in rewards.values()), strict=True)
         infos: list[dict[str, Any]] = [
             {
-                "reward_terms": {"phi": phi, "cost": cost, "step": step, "final": final},
+                "reward_terms": dict(zip(names, values, strict=True)),
                 "infrastructure_failure": failed,
                 "TimeLimit.truncated": False,
             }
-            for phi, cost, step, final, failed in terms
+            for values, failed in zip(terms, self._failed.tolist(), strict=True)
         ]
         observations = self._observations.observe()
         places = np.flatnonzero(ended)
@@ -129,13 +133,14 @@ class SimulatedVecEnv(VecEnv):
 
     def _draw(self, simulation: Simulation, at: Ints, row: Ints, expert: Ints) -> Sampled:
         sampled = sample_calls(
-            simulation.worlds.rows(at),
+            simulation.worlds.rows(at, READ),
             simulation.serves[at],
             simulation.current.holds[at] & simulation.current.there[at, None, None],
             np.isin(simulation.status[at], (PENDING, GIVEN_UP)),
             row,
             expert,
             self._rng,
+            simulation.again(at, row),
         )
         self._failed[at] = sampled.kind != WORKED
         return sampled
@@ -171,8 +176,7 @@ class SimulatedVecEnv(VecEnv):
     def _refill(self) -> None:
         """Draws worlds ahead; those with nothing to do are left out."""
         for _ in range(100):
-            worlds = draw_worlds(self._rng, max(POOL, self.num_envs), self.layout, self.ranges)
-            self._pool = Simulation(self.layout, worlds)
+            self._pool = self._simulation(max(POOL, self.num_envs))
             self._pool_observations = SimulatedObservations(self._pool)
             self._pool_observations.observe()
             self._ready = np.flatnonzero(self._pool.end == 0)

@@ -8,6 +8,7 @@ builds on others depend on the first criterion of each of those, as in the plans
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.layout import OPS, Layout, LayoutError
+from envs.simulation.known import I2I, T2I, KnownExperts
 from envs.simulation.ranges import Ranges
 
 Bools = NDArray[np.bool_]
@@ -23,9 +25,6 @@ Floats = NDArray[np.float64]
 
 CRITERIA = 2
 """Most criteria of a command."""
-
-T2I, I2I = 0, 1
-"""Indices of the tasks text_to_image and image_to_image."""
 
 SIDE = 64
 """Longest side of a picture that is not finished, in pixels; a finish makes it four times that."""
@@ -62,6 +61,7 @@ class Worlds:
         rate: Its true success at an op, (B, E, ops).
         trials: How often an op was measured; 0 for not at all, (B, E, ops).
         successes: How often that went well, (B, E, ops).
+        stated: What its entry says of its success at an op, (B, E, ops).
         kept_trials: How often keeping was measured, (B, E).
         kept_successes: How often that went well, (B, E).
         kept: True share of what holds that outlasts its edit, (B, E).
@@ -78,6 +78,7 @@ class Worlds:
         given: Whether the episode begins with a picture, (B,).
         sureness: Mean of the critic's log odds for the right answer, (B,).
         noise: Their standard deviation, (B,).
+        blind: What the critic's log odds of each criterion are off by throughout, (B, C, 2).
         critic_outage: Chance that a judgement cannot be had, (B,).
         judgement_cost: Price of a judgement, (B,).
         luck: Chance that a criterion comes to hold by an edit of something else, (B,).
@@ -86,6 +87,7 @@ class Worlds:
         budget: Cap on spend; infinite for none, (B,).
         cost_weight: lambda, (B,).
         step_penalty: Reward lost per step, (B,).
+        feedback_gain: Share of a retry's failures that text feedback turns into successes, (B,).
     """
 
     commands: Bools
@@ -100,6 +102,7 @@ class Worlds:
     rate: Floats
     trials: Ints
     successes: Ints
+    stated: Floats
     kept_trials: Ints
     kept_successes: Ints
     kept: Floats
@@ -116,6 +119,7 @@ class Worlds:
     given: Bools
     sureness: Floats
     noise: Floats
+    blind: Floats
     critic_outage: Floats
     judgement_cost: Floats
     luck: Floats
@@ -124,6 +128,7 @@ class Worlds:
     budget: Floats
     cost_weight: Floats
     step_penalty: Floats
+    feedback_gain: Floats
 
     def __len__(self) -> int:
         return len(self.commands)
@@ -145,13 +150,23 @@ class Worlds:
         asked: Bools = self.commands & (self.op != FINISH)
         return asked
 
-    def rows(self, which: Any) -> Worlds:
-        """The worlds of these places."""
-        return Worlds(*(getattr(self, f.name)[which] for f in fields(self)))
+    def rows(self, which: Any, only: Collection[str] = ()) -> Worlds:
+        """The worlds of these places.
+
+        Args:
+            which: An index of the first axis.
+            only: The attributes that will be read, for speed; others stay those of all places.
+        """
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Worlds(**{n: p[which] if not only or n in only else p for n, p in parts.items()})
 
 
 def draw_worlds(
-    rng: np.random.Generator, count: int, layout: Layout, ranges: Ranges | None = None
+    rng: np.random.Generator,
+    count: int,
+    layout: Layout,
+    ranges: Ranges | None = None,
+    known: KnownExperts | None = None,
 ) -> Worlds:
     """Draws worlds.
 
@@ -160,21 +175,29 @@ def draw_worlds(
         count: How many.
         layout: How much an observation has room for.
         ranges: What they are drawn from.
+        known: The experts, where they are not drawn.
 
     Raises:
         LayoutError: The ranges are larger than the layout.
     """
     ranges = ranges or Ranges()
-    if ranges.commands[1] + 1 > layout.max_commands or ranges.experts[1] > layout.max_experts:
+    experts = ranges.experts[1] if known is None else len(known)
+    if ranges.commands[1] + 1 > layout.max_commands or experts > layout.max_experts:
         raise LayoutError(
             f"worlds of up to {ranges.commands[1]} commands (and a finish) and "
-            f"{ranges.experts[1]} experts do not fit the observation",
+            f"{experts} experts do not fit the observation",
             remedy="raise max_commands and max_experts of the layout, or narrow the ranges",
         )
     parts = _draw_plans(rng, count, layout, ranges)
-    parts |= _draw_experts(rng, count, layout, ranges, parts["op"])
+    if known is None:
+        parts |= _draw_experts(rng, count, layout, ranges, parts["op"])
+    else:
+        parts |= known.parts(rng, layout, ranges, parts["op"])
     parts |= _draw_rules(rng, count, ranges, parts)
     parts |= _draw_start(rng, parts)
+    low, high = ranges.feedback_gain
+    # Drawn last, and only where asked for, so that a seed gives the worlds that it gave before.
+    parts["feedback_gain"] = _between(rng, low, high, count) if high else np.zeros(count)
     return Worlds(**parts)
 
 
@@ -277,6 +300,7 @@ def _draw_experts(
         "able": able,
         "rate": rate * able,
         "trials": each,
+        "stated": 0.5 * able,
         "successes": rng.binomial(each, probed),
         "kept_trials": kept_trials,
         "kept_successes": rng.binomial(kept_trials, kept),
@@ -303,13 +327,17 @@ def _draw_rules(
     cap = _between(rng, 2.0, 20.0, count) * (dear + judging) + 1e-6
     return {
         "max_steps": np.maximum(6, each * number),
-        "cost_weight": np.where(rng.random(count) < 0.2, 0.0, weight),
+        "cost_weight": np.where(
+            rng.random(count) < 0.2, 0.0, np.minimum(weight, ranges.cost_weights)
+        ),
         "judgement_cost": judging,
         "budget": np.where(rng.random(count) < ranges.budgets, cap, np.inf),
         "step_penalty": np.full(count, ranges.step_penalty),
         "given": rng.random(count) < ranges.given,
         "sureness": _between(rng, *ranges.sureness, count),
         "noise": _between(rng, *ranges.noise, count),
+        "blind": _between(rng, *ranges.blind, count)[:, None, None]
+        * rng.standard_normal(parts["judged"].shape),
         "critic_outage": _between(rng, 0.0, ranges.critic_outage, count),
         "luck": np.full(count, ranges.luck),
         "partial": np.full(count, ranges.partial),
@@ -321,6 +349,6 @@ def _draw_start(rng: np.random.Generator, parts: dict[str, Any]) -> dict[str, An
     shape = parts["judged"].shape
     start = (rng.random(shape) < 0.4) & parts["judged"] & parts["given"][:, None, None]
     odds = np.where(start, 1.0, -1.0) * parts["sureness"][:, None, None]
-    odds = odds + parts["noise"][:, None, None] * rng.standard_normal(shape)
+    odds = odds + parts["blind"] + parts["noise"][:, None, None] * rng.standard_normal(shape)
     shown = parts["judged"] & parts["given"][:, None, None]
     return {"start": start, "start_score": shown / (1.0 + np.exp(-odds))}

@@ -11,7 +11,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from envs.layout import Layout
+from envs.rules import Feedback, Rules
 from envs.simulation.ranges import Ranges
+from policies.ablation import SLOTS, Ablation
 from policies.shape import ScorerShape
 from poser.core.errors import PoserError
 from poser.core.value import NonNegative, UnitInterval, Value
@@ -43,10 +45,15 @@ class Stage(Value):
         rate: Learning rate at the beginning; it falls linearly.
         final_rate: Share of it that is left at the end.
         entropy: Weight of the entropy in the loss.
+        experts: Of simulated worlds: ``drawn``, a registry for each episode, or ``registry``, your
+            own experts as their entries and measures describe them.
         ranges: What simulated worlds are drawn from.
         prompts: Text files with a prompt each, or folders of them, for ``pixels``; relative to
             the configuration file.
         cost_weight: Greatest lambda drawn for an episode with pixels, in reward per US dollar.
+        feedback: What a critique is used for besides the potential, see :class:`envs.rules.Rules`.
+        feedback_weight: Weight of the reward for the critic's scores.
+        benefit_weight: Weight of the reward for what a call gains.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
@@ -56,9 +63,22 @@ class Stage(Value):
     rate: Positive = 5e-4
     final_rate: UnitInterval = 0.1
     entropy: NonNegative = 0.01
+    experts: Literal["drawn", "registry"] = "drawn"
     ranges: Ranges = Ranges()
     prompts: tuple[str, ...] = ()
     cost_weight: NonNegative = 1.0
+    feedback: Feedback = "none"
+    feedback_weight: NonNegative = 0.1
+    benefit_weight: NonNegative = 0.0
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of its episodes, where they are not drawn."""
+        return Rules(
+            feedback=self.feedback,
+            feedback_weight=self.feedback_weight,
+            benefit_weight=self.benefit_weight,
+        )
 
 
 class Ppo(Value):
@@ -145,6 +165,8 @@ class TrainConfig(Value):
         outages: How failures are treated.
         validation: Held-out episodes.
         updates: Updates in a leg: after each it is validated and a checkpoint is written.
+        ablate: What is left out of training and of the policy for good, see
+            :mod:`policies.ablation`.
         stages: In their order.
     """
 
@@ -159,6 +181,7 @@ class TrainConfig(Value):
     outages: Outages = Outages()
     validation: Validation = Validation()
     updates: Count = 8
+    ablate: tuple[Ablation, ...] = ()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -173,6 +196,8 @@ class TrainConfig(Value):
                 raise ValueError(f"stage {stage.name!r} has rollouts of a single step")
         if self.scorer.width % self.scorer.heads:
             raise ValueError("scorer.heads must divide scorer.width")
+        if "rates" in self.ablate and self.max_experts > SLOTS:
+            raise ValueError(f"without rates there are places for {SLOTS} experts at most")
         return self
 
     @property
@@ -187,6 +212,13 @@ class TrainConfig(Value):
         layout = self.layout
         sizes = {"text_dim": layout.text_dim, "image_dim": layout.image_dim}
         return self.scorer.model_copy(update=sizes)
+
+    def played(self, stage: Stage) -> Stage:
+        """A stage as it is played: without a price on dollars where ``cost`` is ablated."""
+        if "cost" not in self.ablate:
+            return stage
+        ranges = stage.ranges.model_copy(update={"cost_weights": 0.0})
+        return stage.model_copy(update={"ranges": ranges, "cost_weight": 0.0})
 
     def leg(self, stage: Stage) -> int:
         """Environment steps of one leg of a stage."""

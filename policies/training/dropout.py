@@ -1,60 +1,30 @@
 """Leaves features out of whole episodes that another world may lack.
 
 Another world may have no encoder of pictures or of texts, and experts that nobody measured. What
-is left out looks exactly as it does there (:mod:`envs.observation`), and is left out of what the
+is left out looks exactly as it does there (:mod:`policies.ablation`), and is left out of what the
 policy acts on and learns from alike, so that the ratios of PPO stay exact.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-from envs.layout import COMMAND_FEATURES, EXPERT_FEATURES, PAIR_FEATURES
-
-Parts = dict[str, NDArray[np.float32]]
-
-UNKNOWN_RATE = 0.5
-"""The rate of an expert of which nothing is said; see ``ExpertSpec.capability``."""
-
-_TEXT = COMMAND_FEATURES.index("text_known")
-_RATE = [n for n, name in enumerate(EXPERT_FEATURES) if name.startswith("rate:")]
-_EVIDENCE = [n for n, name in enumerate(EXPERT_FEATURES) if name.startswith("evidence:")]
-_ERROR = [n for n, name in enumerate(EXPERT_FEATURES) if name.startswith("error:")]
-_KEPT = [EXPERT_FEATURES.index("kept"), EXPERT_FEATURES.index("kept_known")]
-_PAIR_RATE, _SERVES = PAIR_FEATURES.index("rate"), PAIR_FEATURES.index("serves")
-
-
-def without_image(parts: Parts, places: NDArray[np.bool_]) -> None:
-    """Removes the picture's embedding in these places of the batch."""
-    parts["image"][places] = 0.0
-
-
-def without_text(parts: Parts, places: NDArray[np.bool_]) -> None:
-    """Removes the instructions' embeddings in these places of the batch."""
-    parts["commands"][places, :, _TEXT:] = 0.0
-
-
-def without_rates(parts: Parts, places: NDArray[np.bool_]) -> None:
-    """Removes what was measured or stated of the experts in these places of the batch."""
-    experts = parts["experts"][places]
-    there = parts["expert_mask"][places][..., None]
-    experts[..., _RATE] = UNKNOWN_RATE * (experts[..., _RATE] > 0)
-    experts[..., _EVIDENCE] = 0.0
-    experts[..., _ERROR] = there
-    experts[..., _KEPT] = 0.0
-    parts["experts"][places] = experts
-    room = (parts["commands"].shape[1] + 1, parts["experts"].shape[1])
-    flat = parts["pairs"][places]
-    pairs = flat.reshape(len(flat), *room, -1)  # a view
-    pairs[:, :-1, :, _PAIR_RATE] = UNKNOWN_RATE * (pairs[:, :-1, :, _PAIR_RATE] > 0)
-    pairs[:, -1, :, _PAIR_RATE] = UNKNOWN_RATE * pairs[:, -1, :, _SERVES]
-    parts["pairs"][places] = flat
-
+from envs.layout import Layout
+from policies.ablation import (
+    Ablation,
+    Parts,
+    masked,
+    without,
+    without_image,
+    without_rates,
+    without_text,
+)
 
 _LEFT_OUT = (without_image, without_text, without_rates)
 
@@ -111,3 +81,43 @@ class FeatureDropout(VecEnvWrapper):
             if (places := out[:, column]).any():
                 leave_out(parts, places)
         return parts
+
+
+class AblatedVecEnv(VecEnvWrapper):
+    """Leaves out for good what is ablated: of observations, and of what may be chosen.
+
+    Args:
+        venv: What is wrapped.
+        layout: Of its spaces.
+        ablate: What is left out.
+    """
+
+    def __init__(self, venv: VecEnv, layout: Layout, ablate: Collection[Ablation]) -> None:
+        super().__init__(venv)
+        self._layout, self._ablate = layout, tuple(ablate)
+
+    def reset(self) -> VecEnvObs:
+        """See :class:`stable_baselines3.common.vec_env.VecEnv`."""
+        return without(_parts(self.venv.reset()), self._ablate)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """See :class:`stable_baselines3.common.vec_env.VecEnv`."""
+        observation, rewards, dones, infos = self.venv.step_wait()
+        for n in np.flatnonzero(dones):
+            if (last := infos[n].get("terminal_observation")) is not None:
+                one = without({name: part[None] for name, part in last.items()}, self._ablate)
+                infos[n]["terminal_observation"] = {k: p[0] for k, p in one.items()}
+        return without(_parts(observation), self._ablate), rewards, dones, infos
+
+    def env_method(
+        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        """``action_masks`` without what is ablated; other methods as they are."""
+        found = self.venv.env_method(method_name, *args, indices=indices, **kwargs)
+        if method_name != "action_masks":
+            return found
+        return list(masked(np.stack(found), self._layout, self._ablate))
+
+
+def _parts(observation: Any) -> Parts:
+    return dict(observation)

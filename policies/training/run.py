@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ from policies.export import export_policy
 from policies.training.actor import ComposePPO, ScoringPolicy
 from policies.training.checkpoint import Checkpoint
 from policies.training.config import CONFIG, Stage, TrainConfig, TrainingError
-from policies.training.dropout import FeatureDropout
+from policies.training.dropout import AblatedVecEnv, FeatureDropout
 from policies.training.outages import OutageAwareBuffer
 from policies.training.recorder import Recorder
 from policies.training.validation import greedy, play
@@ -142,7 +142,11 @@ class Training:
         worlds: list[World] = []
         try:
             for count, held_out in ((stage.envs, False), (config.validation.episodes, True)):
-                world = self.make_world(stage, config.layout, count, held_out=held_out)
+                played = config.played(stage)
+                world = self.make_world(played, config.layout, count, held_out=held_out)
+                if config.ablate:
+                    venv = AblatedVecEnv(world.venv, config.layout, config.ablate)
+                    world = replace(world, venv=venv)
                 worlds.append(world)
             training, valid = worlds
             at.worlds[stage.name] = dict(training.fingerprints)
@@ -166,10 +170,11 @@ class Training:
 
     def _model(self, stage: Stage, world: World) -> ComposePPO:
         config, ppo, out = self.config, self.config.ppo, self.config.dropout
+        rates = 0.0 if "rates" in config.ablate else out.rates  # they show places instead
         torch.manual_seed(_derived(config.seed, self._at.stage))
         model = ComposePPO(
             ScoringPolicy,
-            FeatureDropout(world.venv, image=out.image, text=out.text, rates=out.rates),
+            FeatureDropout(world.venv, image=out.image, text=out.text, rates=rates),
             learning_rate=stage.rate,
             n_steps=ppo.rollout,
             batch_size=ppo.batch,
@@ -260,6 +265,7 @@ class Training:
             self.config.shape,
             self.folder / "policy",
             worlds=self._at.worlds,
+            ablate=self.config.ablate,
             training={
                 "config": self.config.to_dict(),
                 "stage": last["stage"],

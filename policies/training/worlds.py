@@ -13,6 +13,8 @@ from poser.core.value import content_hash
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
+    from experts.registry import Registry
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -46,12 +48,26 @@ class MakeWorld(Protocol):
         ...
 
 
-def simulated_world(stage: Stage, layout: Layout, count: int, *, held_out: bool = False) -> World:
+def simulated_world(
+    stage: Stage,
+    layout: Layout,
+    count: int,
+    *,
+    held_out: bool = False,
+    registry: Registry | None = None,
+) -> World:
     """The simulator, ``held_out`` by its seed alone; see :class:`MakeWorld`.
+
+    Args:
+        stage: The stage.
+        layout: How much an observation has room for.
+        count: Episodes stepped together.
+        held_out: Changes nothing.
+        registry: The experts of a stage that names ``registry``; ``None`` for the built-in ones.
 
     Raises:
         TrainingError: The stage is not a simulated one.
-        LayoutError: The ranges of the stage are larger than the layout.
+        LayoutError: The ranges of the stage, or the registry, are larger than the layout.
     """
     del held_out
     if stage.world != "simulated":
@@ -60,5 +76,18 @@ def simulated_world(stage: Stage, layout: Layout, count: int, *, held_out: bool 
         )
     from envs.simulation.vector import SimulatedVecEnv
 
-    venv = SimulatedVecEnv(count, layout, stage.ranges)
-    return World(venv, fingerprints={"ranges": content_hash(stage.ranges.to_dict())})
+    hashes = {"ranges": content_hash(stage.ranges.to_dict())}
+    if stage.experts == "drawn":
+        venv = SimulatedVecEnv(count, layout, stage.ranges, rules=stage.rules)
+        return World(venv, fingerprints=hashes)
+    from envs.simulation import KnownExperts
+
+    if registry is None:
+        from experts.registry import load_registry
+
+        registry = load_registry()
+    known = KnownExperts(registry, registry.tables)
+    venv = SimulatedVecEnv(count, layout, stage.ranges, rules=stage.rules, known=known)
+    tables = {name: table.to_dict() for name, table in registry.tables.items()}
+    hashes |= {"registry": registry.fingerprint, "tables": content_hash(tables)}
+    return World(venv, tuple(registry), hashes)

@@ -14,10 +14,11 @@ from envs.episodes import Rollout
 from envs.layout import STATUSES, Layout, LayoutError
 from envs.observation import ObservationEncoder
 from envs.outcomes import Outcome
+from envs.rules import Rules
 from envs.simulation import Ranges, draw_worlds
 from envs.simulation.observing import SimulatedObservations
 from envs.simulation.outcomes import episode_of
-from envs.simulation.sampling import Sampled, sample_calls
+from envs.simulation.sampling import READ, Sampled, sample_calls
 from envs.simulation.stepping import ENDS, GIVEN_UP, PENDING, Simulation
 from envs.simulation.values import result_for, side_after
 from envs.state import statuses
@@ -39,6 +40,7 @@ ROUGH = Ranges(
     max_steps=(2, 4),
 )
 COUNT = 4
+ALL_TERMS = Rules(feedback="both", feedback_weight=0.3, benefit_weight=0.5)
 
 
 def same(one: np.ndarray, other: np.ndarray, what: str) -> None:
@@ -46,16 +48,19 @@ def same(one: np.ndarray, other: np.ndarray, what: str) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=st.integers(0, 2**32 - 1))
-def test_the_simulator_is_the_one_transition(seed: int) -> None:
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rules=st.sampled_from([Rules(), ALL_TERMS, ALL_TERMS.model_copy(update={"feedback": "text"})]),
+)
+def test_the_simulator_is_the_one_transition(seed: int, rules: Rules) -> None:
     """States, masks, rewards, ends and observations are equal, step by step."""
     rng = np.random.default_rng(seed)
     worlds = draw_worlds(rng, COUNT, LAYOUT, ROUGH)
-    simulation = Simulation(LAYOUT, worlds.rows(np.arange(COUNT)))
+    simulation = Simulation(LAYOUT, worlds.rows(np.arange(COUNT)), rules)
     observing = SimulatedObservations(simulation)
     rollouts: list[Rollout] = []
     for n in range(COUNT):
-        episode = episode_of(worlds.rows(slice(n, n + 1)), rng)
+        episode = episode_of(worlds.rows(slice(n, n + 1)), rng, rules)
         encoder = ObservationEncoder(episode.registry, episode.tables, LAYOUT)
         rollouts.append(Rollout.start(episode, encoder))
     kept: dict[int, tuple[int, int, np.ndarray, int]] = {}
@@ -117,9 +122,9 @@ def test_the_simulator_is_the_one_transition(seed: int) -> None:
                     )
                 )
             terms = rollout.advance(action, outcome).reward.terms
-            for name in ("phi", "cost", "step"):
-                assert getattr(rewards, name)[n] == pytest.approx(terms[name], abs=1e-9)
-            assert rewards.final[n] == pytest.approx(terms.get("final", 0.0), abs=1e-9)
+            assert set(terms) <= set(rewards)
+            for name, values in rewards.items():
+                assert values[n] == pytest.approx(terms.get(name, 0.0), abs=1e-9), name
     pytest.fail("an episode goes on for ever")
 
 
@@ -158,7 +163,8 @@ def test_its_spaces_are_those_of_the_environment() -> None:
 def test_better_experts_settle_more_and_a_kept_rate_of_one_breaks_nothing() -> None:
     """10,000 calls: shares are what the world says, within four standard errors."""
     count = 10_000
-    one = draw_worlds(np.random.default_rng(3), 1, LAYOUT, Ranges(commands=(4, 4), experts=(4, 4)))
+    ranges = Ranges(commands=(4, 4), experts=(4, 4), blind=(0.0, 0.0))
+    one = draw_worlds(np.random.default_rng(3), 1, LAYOUT, ranges)
     worlds = one.rows(np.zeros(count, np.int64))
     worlds.kept[:] = 0.8
     serves = worlds.serves
@@ -192,3 +198,39 @@ def test_maskable_ppo_trains_on_it(tmp_path: Path) -> None:
     model.set_logger(configure(str(tmp_path), []))
     model.learn(32)
     assert len(model.ep_info_buffer or ()) > 0
+
+
+def test_a_sample_reads_no_more_of_worlds_than_it_says() -> None:
+    worlds = draw_worlds(np.random.default_rng(3), 6, LAYOUT, ROUGH)
+    at = np.array([4, 1])
+    calls = (np.array([0, LAYOUT.max_commands]), np.array([0, 0]))
+    before, unsettled = worlds.start[at], worlds.commands[at]
+    one, other = (
+        sample_calls(w, worlds.serves[at], before, unsettled, *calls, np.random.default_rng(1))
+        for w in (worlds.rows(at), worlds.rows(at, READ))
+    )
+    for name in ("kind", "holds", "score"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_what_a_critic_does_not_see_it_does_not_see_again() -> None:
+    ranges = Ranges(commands=(4, 4), experts=(4, 4), noise=(0.3, 0.3), blind=(2.0, 2.0))
+    worlds = draw_worlds(np.random.default_rng(5), 400, LAYOUT, ranges)
+    holds = np.ones_like(worlds.judged) & worlds.judged
+    scores = [
+        sample_calls(
+            worlds,
+            worlds.serves,
+            holds,
+            np.zeros_like(worlds.commands),
+            np.zeros(400, np.int64),
+            np.zeros(400, np.int64),
+            np.random.default_rng(seed),
+        )
+        for seed in (6, 7)
+    ]
+    again = [s.holds & worlds.judged & (s.score < 0.5) for s in scores]
+    both = scores[0].holds & scores[1].holds & worlds.judged
+    missed = float(again[0][both].mean())
+    assert missed > 0.05
+    assert float(again[1][both & again[0]].mean()) > 3 * missed

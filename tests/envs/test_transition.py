@@ -11,7 +11,7 @@ from envs.legality import legal_actions
 from envs.potential import potential
 from envs.rules import Rules
 from envs.state import State, all_settled, initial_state, status, statuses
-from envs.transition import apply, begin, failed, interrupted, revived
+from envs.transition import apply, begin, failed, interrupted, mean_score, revived
 from poser.core.action import ALL, Call, Revert, Stop
 from poser.core.critique import CriticFailure, Critique, Verdict
 from poser.core.errors import IllegalActionError, MalformedCritiqueError
@@ -79,14 +79,23 @@ def critique_of(plan: Plan, *scores: float, cost: float = 0.0) -> Critique:
 @RELAXED
 @given(data=st.data())
 def test_the_return_is_exactly_the_gain_of_the_champion_less_costs(data: st.DataObject) -> None:
-    """Undiscounted return = Phi(champion) - Phi(start) - lambda * costs - step penalties."""
+    """Undiscounted return = Phi(champion) - Phi(start) - lambda * costs - step penalties.
+
+    The optional terms add b * (Phi(champion) - Phi(start)) and w * (S(champion) - S(start)).
+    """
     plan = data.draw(ours.plans())
-    rules = data.draw(ours.rules)
+    shaping = {
+        "feedback": data.draw(st.sampled_from(["none", "text", "reward", "both"])),
+        "feedback_weight": 0.25,
+        "benefit_weight": data.draw(st.sampled_from([0.0, 0.5])),
+    }
+    rules = data.draw(ours.rules).model_copy(update=shaping)
     registry = registry_of(*data.draw(st.lists(ours.specs, min_size=1, max_size=4)))
     start = data.draw(st.none() | ours.image_refs)
     critique = data.draw(ours.critiques(plan)) if start else None
     state = initial_state(plan, rules, image=start, critique=critique)
     phi_start, spent_start = state.phi, state.spent
+    mean_start = mean_score(plan, state.current)
     rewards: list[float] = []
     while state.end is None:
         legal = legal_actions(state, registry)
@@ -101,12 +110,16 @@ def test_the_return_is_exactly_the_gain_of_the_champion_less_costs(data: st.Data
         rewards.append(reward.total)
         if failed(outcome, judgement):
             assert reward.terms["phi"] == 0.0
+            assert reward.terms.get("benefit", 0.0) == 0.0
+        assert ("feedback" in reward.terms) == (rules.feedback in ("reward", "both"))
+        if not isinstance(action, Call):
+            assert "benefit" not in reward.terms
         assert State.from_dict(state.to_dict()) == state
     costs = rules.cost_weight * (state.spent - spent_start) + rules.step_penalty * state.step
     if rewards:
-        assert math.isclose(
-            math.fsum(rewards), state.champion_phi - phi_start - costs, abs_tol=1e-9
-        )
+        gain = (1 + rules.benefit_weight) * (state.champion_phi - phi_start)
+        gain += rules.score_weight * (mean_score(plan, state.champion) - mean_start)
+        assert math.isclose(math.fsum(rewards), gain - costs, abs_tol=1e-9)
     assert state.step <= rules.max_steps
     assert legal_actions(state, registry) == ()
 

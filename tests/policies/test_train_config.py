@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from envs.rules import Rules
+from envs.simulation import draw_worlds
 from policies.training.config import TrainingError, read_config
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +32,25 @@ def test_steps_are_rounded_up_to_whole_legs(tmp_path: Path) -> None:
     assert config.legs(config.stages[0]) == 2
 
 
+def test_a_stage_sets_its_rewards_and_an_ablation_of_cost_takes_every_lambda(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "ablate: [cost, image]\n"
+        "stages: [{name: a, steps: 1, feedback: both, feedback_weight: 0.3, benefit_weight: 1}]\n"
+    )
+    config = read_config(path)
+    stage = config.stages[0]
+    assert stage.rules == Rules(feedback="both", feedback_weight=0.3, benefit_weight=1.0)
+    played = config.played(stage)
+    assert (played.cost_weight, played.ranges.cost_weights) == (0.0, 0.0)
+    worlds = draw_worlds(np.random.default_rng(0), 50, config.layout, played.ranges)
+    assert not worlds.cost_weight.any()
+    drawn = draw_worlds(np.random.default_rng(0), 50, config.layout, stage.ranges)
+    assert drawn.cost_weight.any()
+
+
 WRONG = {
     "a: [": ":1: ",
     "- 1\n": "must hold keys and values",
@@ -42,6 +64,9 @@ WRONG = {
     GOOD + "  - {name: a, steps: 1}\n": "the same name",
     "stages:\n  - {name: a, steps: 1, world: pixels}\n": "needs prompts",
     GOOD + "outages: {later: never}\n": "outages.later: ",
+    GOOD + "ablate: [colour]\n": r"ablate\[0\]: ",
+    GOOD + "ablate: [rates]\nmax_experts: 99\n": "39 experts at most",
+    "stages:\n  - {name: a, steps: 1, feedback: loud}\n": r"stages\[0\].feedback: ",
 }
 
 

@@ -5,11 +5,13 @@
 Parts (all where none is named):
 
     batch      the vector env's pictures a second beside the raw pipeline at the same batch size
+    judging    16 pictures with 12 questions each, judged one by one and together
     processes  the vector env beside a SubprocVecEnv with a pipeline in each process
     simulator  MaskablePPO on the simulator beside the same on an env that does nothing
 
-Times of the last part are CPU seconds of this process, so that other work on the machine counts
-less; the others are wall time. Memory is what would be freed if the processes ended (USS).
+Times of judging and of the simulator are CPU seconds of this process, so that other work on the
+machine counts less; the others are wall time. Memory is what would be freed if the processes
+ended (USS).
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from experts.registry import Registry, load_registry
 from poser.core.action import ALL, Call
 from poser.core.critique import Critique
 from poser.core.expert import ExpertRequest, ExpertSpec
-from poser.core.plan import Plan
+from poser.core.plan import Command, Plan
 from poser.decompose import RuleDecomposer
 
 if TYPE_CHECKING:
@@ -56,12 +58,12 @@ class TimedCritic(VqaCritic):
 
     seconds = 0.0
 
-    def judge(self, plan: Plan, image: Image) -> Critique:
-        """See :class:`critic.base.Critic`."""
+    def judge_many(self, asked: Sequence[tuple[Plan, Image]]) -> list[Critique]:
+        """See :class:`envs.batching.BatchCritic`; a single picture comes here as well."""
         started = time.perf_counter()
-        critique = super().judge(plan, image)
+        critiques = super().judge_many(asked)
         self.seconds += time.perf_counter() - started
-        return critique
+        return critiques
 
 
 class Stage:
@@ -144,6 +146,50 @@ def batch(options: argparse.Namespace) -> dict[str, Any]:
     raw, alone, judged = medians["raw"], medians["env"], medians["env_with_critic"]
     print(f"{raw:>10.1f} {alone:>11.1f} {ratio:>6.2f} {judged:>17.1f}")
     return {"batch": count, **medians, "ratio": ratio}
+
+
+def judging(options: argparse.Namespace) -> dict[str, Any]:
+    """Seconds to judge pictures of the pocket world one by one, and all together."""
+    from experts.pocket.trials import sample_trials
+
+    pictures, questions, rounds = 16, 12, 2 if options.quick else 6
+    trials = sample_trials(2 * pictures, options.seed, ["edit: recolour"])
+    criteria = list({k.question: k for t in trials for k in t.kept if not k.depends_on}.values())
+    asked = []
+    for n, trial in enumerate(trials[:pictures]):
+        chosen = [criteria[(n + i) % len(criteria)] for i in range(questions)]
+        named = tuple(k.model_copy(update={"id": f"k{i}"}) for i, k in enumerate(chosen))
+        command = Command(id="c1", op="recolour", instruction=trial.text, criteria=named)
+        assert trial.image is not None, "it is an edit"
+        asked.append((Plan(prompt=trial.text, commands=(command,)), trial.image))
+    critic = VqaCritic()
+    critic.judge_many(asked)  # loads
+    spent: dict[str, list[float]] = {"one_by_one": [], "together": []}
+    furthest = 0.0
+    for _ in range(rounds):  # in turn, so that what else the machine does hits both
+        started = time.process_time()
+        alone = [critic.judge(*one) for one in asked]
+        middle = time.process_time()
+        together = critic.judge_many(asked)
+        spent["one_by_one"].append(middle - started)
+        spent["together"].append(time.process_time() - middle)
+        both = zip(alone, together, strict=True)
+        gaps = [
+            abs(v.score - w.score)
+            for a, b in both
+            for v, w in zip(a.verdicts, b.verdicts, strict=True)
+        ]
+        furthest = max(furthest, *gaps)
+    figures = {name: statistics.median(values) for name, values in spent.items()}
+    figures["ratio"] = figures["one_by_one"] / figures["together"]
+    figures["furthest_apart"] = furthest
+    print(f"{pictures} pictures, {questions} questions each, processor seconds")
+    print(f"{'one by one':>11} {'together':>9} {'ratio':>6} {'scores apart at most':>21}")
+    print(
+        f"{figures['one_by_one']:>11.2f} {figures['together']:>9.2f} {figures['ratio']:>6.2f} "
+        f"{furthest:>21.1e}"
+    )
+    return figures
 
 
 def _quiet() -> Any:
@@ -259,7 +305,7 @@ def simulator(options: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-PARTS = {"batch": batch, "processes": processes, "simulator": simulator}
+PARTS = {"batch": batch, "judging": judging, "processes": processes, "simulator": simulator}
 
 
 def main() -> None:

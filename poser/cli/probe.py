@@ -37,11 +37,13 @@ class Findings:
         tables: One for each expert that made pictures.
         notes: One line for each expert with something amiss, by id.
         agreement: The critic beside the evaluator, where that was asked for.
+        held_out: Whether the tasks were of what is kept out of training.
     """
 
     tables: list[CapabilityTable] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     agreement: list[Agreement] = field(default_factory=list)
+    held_out: bool = False
 
 
 def probe(
@@ -62,6 +64,14 @@ def probe(
     ] = None,
     all_skills: Annotated[
         bool, typer.Option("--all-skills", help="Also skills that an expert does not declare.")
+    ] = False,
+    held_out: Annotated[
+        bool,
+        typer.Option(
+            "--held-out",
+            help="Ask for combinations kept out of the pocket models' training; the tables go into "
+            "a folder held-out and are never routed by.",
+        ),
     ] = False,
     evaluator: Annotated[
         str,
@@ -121,14 +131,14 @@ def probe(
         check_matrix_path(matrix)
     from experts.probe import Purse
     from experts.registry import load_registry
-    from experts.tables import user_folder
+    from experts.tables import HELD_OUT, user_folder
 
     judge = _evaluator(evaluator)
     critic = _critic() if compare_critic else None
     found = load_registry(registry_files(registry))
     specs = [found[i] for i in dict.fromkeys(expert_ids or found)]
-    trials = _trials(n, seed, skills)
-    findings = Findings()
+    trials = _trials(n, seed, skills, held_out=held_out)
+    findings = Findings(held_out=held_out)
     with ExitStack() as stack:
         stack.enter_context(found)
         probes = []
@@ -141,11 +151,12 @@ def probe(
             else:
                 findings.notes[spec.id] = "none of the tasks is one for it"
         _agree_on_price(probes, yes=yes, budget=budget)
-        measure = _Measure(found, judge, critic, Purse(budget), n, seed, out or user_folder())
+        folder = (out or user_folder()) / (HELD_OUT if held_out else "")
+        measure = _Measure(found, judge, critic, Purse(budget), n, seed, folder)
         with _going_on():
             measure.all(probes, findings)
     if matrix is not None and findings.tables:
-        _draw(findings.tables, matrix)
+        _draw(findings.tables, matrix, held_out=held_out)
     _report(findings, judge, critic, measure.out, as_json=as_json)
     if any(p.failed for p in probes):
         raise typer.Exit(FAILED)
@@ -250,13 +261,16 @@ def _critic() -> Evaluator:
     return critic
 
 
-def _trials(n: int, seed: int, skills: str | None) -> list[Trial]:
-    from experts.pocket.trials import SKILLS, sample_trials
+def _trials(n: int, seed: int, skills: str | None, *, held_out: bool = False) -> list[Trial]:
+    from experts.pocket.trials import HELD_OUT, SKILLS, sample_trials
 
-    return sample_trials(n, seed, SKILLS if skills is None else _named(skills, SKILLS))
+    known = HELD_OUT if held_out else SKILLS
+    what = "held-out skill" if held_out else "skill"
+    names = known if skills is None else _named(skills, known, what)
+    return sample_trials(n, seed, names, held_out=held_out)
 
 
-def _named(wanted: str, known: Sequence[str]) -> list[str]:
+def _named(wanted: str, known: Sequence[str], what: str = "skill") -> list[str]:
     """The skills of those names: ``edit: count``, or ``count`` for all that end so."""
     from experts.nearest import did_you_mean
 
@@ -264,7 +278,7 @@ def _named(wanted: str, known: Sequence[str]) -> list[str]:
     for name in (w.strip() for w in wanted.split(",")):
         fits = [s for s in known if name in (s, s.rpartition(": ")[2])]
         if not fits:
-            raise typer.BadParameter(f"unknown skill {name!r}; {did_you_mean(name, known)}")
+            raise typer.BadParameter(f"unknown {what} {name!r}; {did_you_mean(name, known)}")
         found += fits
     return list(dict.fromkeys(found))
 
@@ -337,13 +351,13 @@ def _agreement(pairs: Sequence[tuple[Sequence[Trial], Verdicts, Verdicts]]) -> l
     return agreement(trials, ours, theirs)
 
 
-def _draw(tables: Sequence[CapabilityTable], path: Path) -> None:
+def _draw(tables: Sequence[CapabilityTable], path: Path, *, held_out: bool) -> None:
     from poser.report.matrix import draw_matrix
     from poser.store.files import make_folder, storing
 
     make_folder(path.parent)
     with storing(path):
-        draw_matrix(tables, path)
+        draw_matrix(tables, path, held_out=held_out)
 
 
 def _report(
@@ -357,6 +371,7 @@ def _report(
     if as_json:
         data = {
             "tables": [t.to_dict() for t in findings.tables],
+            "held_out": findings.held_out,
             "notes": findings.notes,
             "critic": [asdict(a) for a in findings.agreement] if critic is not None else None,
         }
@@ -373,7 +388,8 @@ def _report(
         console.print()
     if findings.tables:
         n = findings.tables[0].n
-        line = f"{n} tasks of each skill, judged by {evaluator.id}; the tables are in {out}"
+        kind = "held-out tasks" if findings.held_out else "tasks"
+        line = f"{n} {kind} of each skill, judged by {evaluator.id}; the tables are in {out}"
         console.print(line, style="dim", markup=False, soft_wrap=True)
     for name, note in findings.notes.items():
         console.print(f"! {name}: {note}", style="yellow", markup=False, soft_wrap=True)

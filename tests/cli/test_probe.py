@@ -47,10 +47,15 @@ def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setattr(probe, "_evaluator", lambda name: GreenEvaluator())
     monkeypatch.setattr(probe, "_critic", GreenEvaluator)
 
-    def trials(n: int, seed: int, skills: str | None) -> list[object]:
+    def trials(n: int, seed: int, skills: str | None, *, held_out: bool) -> list[object]:
         names = SKILLS if skills is None else probe._named(skills, SKILLS)
         return [
-            trial(100 * SKILLS.index(name) + i, name, (name[6:],), edit=name.startswith("edit"))
+            trial(
+                100 * SKILLS.index(name) + i + 1000 * held_out,
+                name,
+                (name[6:],),
+                edit=name.startswith("edit"),
+            )
             for name in names
             for i in range(n)
         ]
@@ -151,6 +156,24 @@ def test_json_with_the_critic_beside(run: Run) -> None:
     (row,) = data["critic"]
     assert (row["n"], row["agree"], row["rejected"], row["fooled"]) == (8, 8, 4, 0)
     assert json.loads(run("--json").stdout)["critic"] is None
+
+
+def test_what_is_held_out_is_measured_apart(run: Run, tmp_path: Path, studio: Studio) -> None:
+    run("my/painter")
+    usual = written(tmp_path, "my-painter.json")
+    studio.made["my/painter"].able = lambda seed: True
+    result = run("my/painter", "--held-out")
+    assert "4 held-out tasks of each skill" in result.output
+    assert written(tmp_path, "my-painter.json") == usual
+    (measure,) = written(tmp_path, "held-out/my-painter.json").skills
+    assert (measure.successes, measure.n) == (4, 4)
+    assert json.loads(run("--held-out", "--json").stdout)["held_out"] is True
+    assert json.loads(run("--json").stdout)["held_out"] is False
+
+
+def test_only_what_is_held_out_of_a_skill_can_be_asked_for() -> None:
+    with pytest.raises(typer.BadParameter, match="unknown held-out skill 'edit: remove'"):
+        probe._trials(1, 0, "edit: remove", held_out=True)
 
 
 def test_a_matrix(run: Run, tmp_path: Path) -> None:

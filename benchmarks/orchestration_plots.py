@@ -1,0 +1,151 @@
+"""The figures of ``benchmarks/orchestration.py``: what the tables say, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestration_parts import Bench, curve, learning_curves, main_table
+
+_INK, _MUTED = "#1f2933", "#6b7785"
+_EMPHASIS = 3.0
+
+
+def plots(bench: Bench) -> dict[str, Any]:
+    """Draws all figures into ``--figures``; what is not scored yet is scored first."""
+    folder, options = bench.options.figures, bench.options
+    if folder is None:
+        print("skipped: give --figures FOLDER")
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    table = bench.found.get("main") or main_table(bench)
+    lines = bench.found.get("curve") or curve(bench)
+    ours = table["methods"][0]["method"]
+    drawn = {
+        "requirements": _by_requirements(table, ours, folder / "requirements.png"),
+        "cost_quality": _cost_quality(lines, folder / "cost_quality.png"),
+        "experts": _experts(table["methods"][0], folder / "experts.png"),
+    }
+    if logs := learning_curves([*options.policies, *options.ablation]):
+        drawn["learning"] = _learning(logs, folder / "learning.png")
+    print()
+    for path in drawn.values():
+        print(f"drawn: {path}")
+    return {name: str(path) for name, path in drawn.items()}
+
+
+def _figure(width: float = 7.0, height: float = 4.4) -> tuple[Any, Any]:
+    """A figure and its axes, without a frame."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=_MUTED)
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _by_requirements(table: Mapping[str, Any], ours: str, path: Path) -> Path:
+    """Score against the number of requirements, one line for each method."""
+    figure, axes = _figure()
+    for row in table["methods"]:
+        scores = row.get("by_number")
+        if not scores:
+            continue
+        numbers = sorted(map(int, scores))
+        axes.plot(
+            numbers, [scores[str(n)] for n in numbers], marker="o", markersize=4,
+            linewidth=_EMPHASIS if row["method"] == ours else 1.4,
+            linestyle=":" if row["method"].startswith("oracle") else "-", label=row["method"],
+        )  # fmt: skip
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("requirements of the prompt", color=_INK)
+    axes.set_ylabel("share of them fulfilled", color=_INK)
+    axes.set_ylim(0, 1.02)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=160)
+    return path
+
+
+def _cost_quality(lines: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> Path:
+    """Share fulfilled against dollars, with intervals; what varies stands beside each point."""
+    figure, axes = _figure()
+    for label, points in lines.items():
+        ordered = sorted(points, key=lambda p: p["usd"])
+        if not ordered:
+            continue
+        usd = [p["usd"] for p in ordered]
+        mean = [p["share"]["mean"] for p in ordered]
+        low = [p["share"]["mean"] - p["share"]["low"] for p in ordered]
+        high = [p["share"]["high"] - p["share"]["mean"] for p in ordered]
+        bars = axes.errorbar(
+            usd, mean, yerr=[low, high], marker="o", markersize=4, linewidth=1.6,
+            elinewidth=0.7, capsize=2, label=label,
+        )  # fmt: skip
+        for point in ordered:
+            axes.annotate(
+                f"{point['at']:g}", (point["usd"], point["share"]["mean"]), fontsize=7,
+                xytext=(3, 4), textcoords="offset points", color=bars[0].get_color(),
+            )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel("US dollars a prompt (seconds of experts, priced)", color=_INK)
+    axes.set_ylabel("share of requirements fulfilled", color=_INK)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=160)
+    return path
+
+
+def _experts(row: Mapping[str, Any], path: Path) -> Path:
+    """Which expert is called for what: one bar for each op, its calls by expert."""
+    from matplotlib import colormaps
+
+    used = row["used"]
+    ops = sorted(used, key=lambda op: -sum(used[op].values()))
+    experts = sorted({e for by_expert in used.values() for e in by_expert})
+    figure, axes = _figure(7.6, 0.45 * len(ops) + 1.6)
+    axes.grid(visible=False)
+    left = [0.0] * len(ops)
+    for n, expert in enumerate(experts):
+        shares = [used[op].get(expert, 0) / sum(used[op].values()) for op in ops]
+        colour = colormaps["tab20"](n % 20)
+        axes.barh(range(len(ops)), shares, left=left, color=colour, label=expert, height=0.7)
+        left = [a + b for a, b in zip(left, shares, strict=True)]
+    names = [f"{op} ({sum(used[op].values())} calls)" for op in ops]
+    axes.set_yticks(range(len(ops)), names, color=_INK)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"share of the calls of {row['method']}", color=_INK)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=160)
+    return path
+
+
+def _learning(logs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> Path:
+    """Return on held-out episodes during training, one line for each run; stages follow on."""
+    figure, axes = _figure()
+    for name, log in logs.items():
+        points = _points(log)
+        if points:
+            axes.plot([x for x, _ in points], [y for _, y in points], linewidth=1.4, label=name)
+    axes.set_xlabel("steps of training", color=_INK)
+    axes.set_ylabel("return on held-out episodes", color=_INK)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=160)
+    return path
+
+
+def _points(log: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    """Steps of all stages so far, and the return of the validation."""
+    found: list[tuple[float, float]] = []
+    before, last = 0.0, 0.0
+    for line in log:
+        steps = float(line.get("steps", 0))
+        if steps < last:  # another stage, counted anew
+            before += last
+        last = steps
+        if "validation/return" in line:
+            found.append((before + steps, float(line["validation/return"])))
+    return found

@@ -1,8 +1,10 @@
-"""What every critic that is loaded from a folder needs: its hash, its device, a short reason."""
+"""What every critic that is loaded from a folder needs: hash, device, a short reason, silence."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -38,3 +40,20 @@ def choose_device(name: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keeps the progress bars of transformers off the terminal; afterwards all is as it was."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
+    from transformers.utils import logging
+
+    shown, shown_by_hub = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # of the hub as well
+            if not shown_by_hub:
+                disable_progress_bars()

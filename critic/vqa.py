@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from critic.loading import choose_device, first_line, is_file, revision_of
+from critic.loading import choose_device, first_line, is_file, revision_of, without_bars
 from critic.rubric import critique_of
 from critic.scope import Scope, load_scope
 from poser.core.critique import Critique
@@ -28,7 +28,10 @@ POCKET = Path(__file__).parent / "weights" / "pocket_vqa"
 """The critic that ships with the package."""
 
 BATCH = 64
-"""Questions in one forward pass."""
+"""Questions in one forward pass on an accelerator."""
+
+CPU_BATCH = 16
+"""Questions in one forward pass on a processor, whose caches hold no more."""
 
 
 class VqaCritic:
@@ -96,11 +99,23 @@ class VqaCritic:
 
     def judge(self, plan: Plan, image: Image) -> Critique:
         """See :class:`critic.base.Critic`."""
+        (critique,) = self.judge_many([(plan, image)])
+        return critique
+
+    def judge_many(self, asked: Sequence[tuple[Plan, Image]]) -> list[Critique]:
+        """See :class:`envs.batching.BatchCritic`: the answers of :meth:`judge`, to 1e-5.
+
+        The questions of all pictures share forward passes; the seconds are shared out evenly.
+        """
         started = time.perf_counter()
-        judged = plan.judged
-        answers = self.probabilities([k.question for k in judged], image) if judged else []
-        scores = {k.id: p if k.expected else 1.0 - p for k, p in zip(judged, answers, strict=True)}
-        return critique_of(plan, scores, seconds=time.perf_counter() - started)
+        answers = self._answers([([k.question for k in p.judged], image) for p, image in asked])
+        seconds = (time.perf_counter() - started) / max(1, len(asked))
+        critiques = []
+        for (plan, _), found in zip(asked, answers, strict=True):
+            pairs = zip(plan.judged, found, strict=True)
+            scores = {k.id: p if k.expected else 1.0 - p for k, p in pairs}
+            critiques.append(critique_of(plan, scores, seconds=seconds))
+        return critiques
 
     def probabilities(self, questions: Sequence[str], image: Image) -> list[float]:
         """P(yes), in [0, 1], for each question about one picture (RGB, any size).
@@ -108,31 +123,66 @@ class VqaCritic:
         Raises:
             CriticError: The model cannot be loaded, or its answers are not numbers.
         """
+        (answers,) = self._answers([(questions, image)])
+        return answers
+
+    def _answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+        """P(yes) for each question about each picture, in as few passes as may be."""
         import torch
 
-        # ViLT puts its patches into a random order: seeded, so that the same picture gets the same
-        # answer to the last bit, and the caller's random numbers are left alone.
+        rows = [(n, text) for n, (questions, _) in enumerate(asked) for text in questions]
+        answers: list[list[float]] = [[] for _ in asked]
+        if not rows:
+            return answers
         with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            model, tokenizer, processor, yes, no = self._loaded
-            pixels = processor(image.convert("RGB"), return_tensors="pt").to(model.device)
-            answers: list[float] = []
-            for start in range(0, len(questions), BATCH):
-                part = list(questions[start : start + BATCH])
-                text = tokenizer(part, padding=True, truncation=True, return_tensors="pt")
-                picture = {k: v.expand(len(part), *v.shape[1:]) for k, v in pixels.items()}
-                try:
-                    logits = model(**text.to(model.device), **picture).logits.float()
-                except (torch.OutOfMemoryError, MemoryError) as error:
-                    raise CriticError(
-                        "the critic ran out of memory", remedy="free some, or use another device"
-                    ) from error
-                scale = float(getattr(model.config, "calibration_temperature", 1.0))
-                odds = (logits[:, yes] - logits[:, no]) / scale
-                answers += odds.sigmoid().tolist()
-        if any(a != a for a in answers):
+            size = CPU_BATCH if self._loaded[0].device.type == "cpu" else BATCH
+            try:
+                for start in range(0, len(rows), size):
+                    part = rows[start : start + size]
+                    for (n, _), answer in zip(part, self._pass(part, asked), strict=True):
+                        answers[n].append(answer)
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                raise CriticError(
+                    "the critic ran out of memory", remedy="free some, or use another device"
+                ) from error
+        if any(a != a for found in answers for a in found):
             raise CriticError("the critic's answer is not a number", remedy="check its weights")
         return answers
+
+    def _pass(
+        self, rows: Sequence[tuple[int, str]], asked: Sequence[tuple[Sequence[str], Image]]
+    ) -> list[float]:
+        """One forward pass: the number of a picture and a question a row."""
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        model, tokenizer, processor, yes, no = self._loaded
+        patches: list[Any] = []
+        masks: list[Any] = []
+        place: dict[int, int] = {}
+        for n in dict.fromkeys(n for n, _ in rows):
+            # ViLT puts the patches into a random order, and of a large picture takes some at
+            # random: seeded for each, so that a picture is seen the same beside any other.
+            torch.manual_seed(0)
+            pixels = processor(asked[n][1].convert("RGB"), return_tensors="pt").to(model.device)
+            embedded, mask, _ = model.vilt.embeddings.visual_embed(
+                **pixels, max_image_length=model.config.max_image_length
+            )
+            place[n] = len(patches)
+            patches.append(embedded[0])
+            masks.append(mask[0])
+        order = torch.tensor([place[n] for n, _ in rows], device=model.device)
+        text = tokenizer(
+            [question for _, question in rows], padding=True, truncation=True, return_tensors="pt"
+        )
+        logits = model(
+            **text.to(model.device),
+            image_embeds=pad_sequence(patches, batch_first=True)[order],
+            pixel_mask=pad_sequence(masks, batch_first=True)[order],
+        ).logits.float()
+        scale = float(getattr(model.config, "calibration_temperature", 1.0))
+        found: list[float] = ((logits[:, yes] - logits[:, no]) / scale).sigmoid().tolist()
+        return found
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any, Any, int, int]:
@@ -141,9 +191,10 @@ class VqaCritic:
         from transformers import AutoTokenizer, ViltForQuestionAnswering, ViltImageProcessorPil
 
         try:
-            model = ViltForQuestionAnswering.from_pretrained(
-                self.folder, use_safetensors=True, local_files_only=True, dtype=torch.float32
-            )
+            with without_bars():
+                model = ViltForQuestionAnswering.from_pretrained(
+                    self.folder, use_safetensors=True, local_files_only=True, dtype=torch.float32
+                )
             tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
             processor = ViltImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

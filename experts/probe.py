@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from poser.core.capability import CapabilityTable, Share, SkillMeasure
 from poser.core.errors import ExpertError
@@ -33,6 +33,12 @@ TIMED = 5
 
 PATIENCE = 3
 """Calls in a row that fail for want of the expert, after which no more are made."""
+
+FINISH: Final = "finish"
+"""The op of a finisher; see `Trial.finished`."""
+
+CLOSER: Final = "closer than bicubic"
+"""Beside the criteria of a finished picture: that it is closer to the truth."""
 
 _OUTAGES = ("unavailable", "timeout", "out_of_memory")
 
@@ -82,7 +88,11 @@ class Trial:
         text: Caption or instruction.
         image: The picture to edit; ``None`` where one is to be drawn.
         criteria: What must hold afterwards; the task succeeds where all of them do.
-        kept: What held before and is not asked to change.
+        kept: What held before and is not asked to change. What the evaluator did not see before
+            is left out.
+        finished: What the picture should come to at full size, where it is to be finished: the
+            task succeeds where all of `kept` that held before, by the evaluator, holds on the
+            result shrunk back, and the result is closer to this than bicubic enlargement is.
     """
 
     skill: str
@@ -92,17 +102,23 @@ class Trial:
     image: Image | None
     criteria: tuple[Criterion, ...]
     kept: tuple[Criterion, ...] = ()
+    finished: Image | None = None
 
     def fits(self, spec: ExpertSpec, *, all_skills: bool = False) -> bool:
         """Whether it is a task for an expert: of its kind, and of an op that it declares.
 
+        To finish must be said of an expert: who does not declare it is not put to that, and who
+        declares that alone is put to nothing else.
+
         Args:
-            spec: The expert's entry. One that declares no op is open to all.
+            spec: The expert's entry. One that declares no op is open to all others.
             all_skills: Whether ops that it does not declare count too.
         """
         if spec.task != ("text_to_image" if self.image is None else "image_to_image"):
             return False
         declared = spec.capabilities
+        if self.finished is not None or set(declared) == {FINISH}:
+            return FINISH in declared and FINISH in self.ops
         return all_skills or not declared or any(op in declared for op in self.ops)
 
 
@@ -217,17 +233,61 @@ class Probe:
             call = self.finished(index)
             if call is None:
                 continue
-            asked = (*trial.criteria, *trial.kept)
-            questions = content_hash([k.to_dict() for k in asked])[:16]
-            key = f"{evaluator.id}@{evaluator.revision}/{call['image']}/{questions}"
-            entry = self.journal.get(key)
-            if entry is None:
-                verdicts = evaluator.verdicts(asked, self.images.get(call["image"]))
-                entry = {"verdicts": dict(verdicts)}
-                self.journal.put(key, entry)
-            found[index] = entry["verdicts"]
+            if trial.finished is not None:
+                found[index] = self._on_finished(evaluator, trial, call["image"])
+            elif trial.kept and trial.image is not None:
+                found[index] = self._on_edited(evaluator, trial, call["image"])
+            else:
+                found[index] = self._verdicts(evaluator, trial, call["image"])
             advanced(1)
         return found
+
+    def _verdicts(
+        self,
+        evaluator: Evaluator,
+        trial: Trial,
+        image: str,
+        size: tuple[int, int] | None = None,
+    ) -> dict[str, bool | None]:
+        """The verdicts on a picture, shrunk to a size first where one is given."""
+        asked = (*trial.criteria, *trial.kept)
+        questions = content_hash([k.to_dict() for k in asked])[:16]
+        key = f"{evaluator.id}@{evaluator.revision}/{image}/{questions}"
+        if size is not None:
+            key += f"/{size[0]}x{size[1]}"
+        entry = self.journal.get(key)
+        if entry is None:
+            picture = self.images.get(image)
+            if size is not None:
+                from PIL.Image import Resampling
+
+                picture = picture.resize(size, Resampling.BOX)
+            entry = {"verdicts": dict(evaluator.verdicts(asked, picture))}
+            self.journal.put(key, entry)
+        verdicts: dict[str, bool | None] = entry["verdicts"]
+        return verdicts
+
+    def _on_edited(self, evaluator: Evaluator, trial: Trial, image: str) -> dict[str, bool | None]:
+        """The verdicts on an edited picture; what it did not see before cannot have been lost."""
+        assert trial.image is not None, "what is edited is a picture"
+        before = self._verdicts(evaluator, trial, self.images.put(trial.image).sha256)
+        after = self._verdicts(evaluator, trial, image)
+        unseen = {k.id for k in trial.kept if not before[k.id]}
+        return {name: None if name in unseen else held for name, held in after.items()}
+
+    def _on_finished(
+        self, evaluator: Evaluator, trial: Trial, image: str
+    ) -> dict[str, bool | None]:
+        """The verdicts on a finished picture; what did not hold before is not judged."""
+        assert trial.image is not None, "what is finished is a picture"
+        assert trial.finished is not None, "it is to be finished"
+        before = self._verdicts(evaluator, trial, self.images.put(trial.image).sha256)
+        after = self._verdicts(evaluator, trial, image, trial.image.size)
+        made = self.images.get(image)
+        return {
+            **{name: held if before[name] else None for name, held in after.items()},
+            CLOSER: _closer(made, trial.image, trial.finished),
+        }
 
     def table(
         self,
@@ -274,12 +334,12 @@ class Probe:
         ]
         if not mine:
             return None
-        scored = [(t, v) for t, v in mine if all(v[k.id] is not None for k in t.criteria)]
+        scored = [(t, v) for t, v in mine if _succeeds(t, v) is not None]
         kept = [v[k.id] for t, v in scored for k in t.kept if v[k.id] is not None]
         return SkillMeasure(
             skill=skill,
             ops=mine[0][0].ops,
-            successes=sum(all(v[k.id] for k in t.criteria) for t, v in scored),
+            successes=sum(bool(_succeeds(t, v)) for t, v in scored),
             n=len(scored),
             kept=Share(successes=sum(map(bool, kept)), n=len(kept)),
             unscored=len(mine) - len(scored),
@@ -329,6 +389,31 @@ class Probe:
             )
             self._asked[index] = request, f"call/{spec.fingerprint}/{trial.seed}/{request.key}"
         return self._asked[index]
+
+
+def _succeeds(trial: Trial, verdicts: Mapping[str, bool | None]) -> bool | None:
+    """Whether a task was carried out; ``None`` where that cannot be judged."""
+    wanted = [verdicts[k.id] for k in trial.criteria]
+    if trial.finished is None:
+        return None if None in wanted else all(wanted)
+    kept = [held for k in trial.kept if (held := verdicts[k.id]) is not None]
+    if None in wanted or not (wanted or kept):
+        return None
+    return all(wanted) and all(kept) and bool(verdicts[CLOSER])
+
+
+def _closer(made: Image, given: Image, truth: Image) -> bool:
+    """Whether a picture's squared error (so its PSNR) beats that of bicubic enlargement."""
+    import numpy as np
+    from PIL.Image import Resampling
+
+    def error(picture: Image) -> float:
+        if picture.size != truth.size:
+            picture = picture.resize(truth.size, Resampling.BICUBIC)
+        one, other = (np.asarray(p.convert("RGB"), np.float64) for p in (picture, truth))
+        return float(np.mean((one - other) ** 2))
+
+    return error(made) < error(given)
 
 
 def _timed(calls: Sequence[Mapping[str, Any]], batch: int) -> list[float]:

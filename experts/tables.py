@@ -25,6 +25,10 @@ def user_folder() -> Path:
     return Path(named) if named else platformdirs.user_data_path("image-poser") / "capabilities"
 
 
+HELD_OUT = "held-out"
+"""Folder, beside the tables, of those measured on what is kept out of training: never routed by."""
+
+
 def table_name(expert_id: str) -> str:
     """The name of an expert's table file: ``pocket-painter.json``."""
     return f"{expert_id.replace('/', '-')}.json"
@@ -83,7 +87,8 @@ def filled(spec: ExpertSpec, table: CapabilityTable, *, seconds: bool) -> Expert
     """An entry with what it leaves unsaid taken from a table.
 
     Args:
-        spec: The entry; an op that it states keeps its value.
+        spec: The entry; an op that it states keeps its value, but for ``finish``: that has to be
+            stated for an expert to be called for it, so how well it does it is what was measured.
         table: What was measured.
         seconds: Whether the entry leaves ``cost.seconds`` unsaid.
     """
@@ -91,4 +96,6 @@ def filled(spec: ExpertSpec, table: CapabilityTable, *, seconds: bool) -> Expert
     if seconds and table.seconds is not None:
         cost = cost.model_copy(update={"seconds": table.seconds})
     capabilities = {**table.capabilities, **spec.capabilities}
+    if spec.capabilities.get("finish") and "finish" in table.capabilities:
+        capabilities["finish"] = table.capabilities["finish"]
     return spec.model_copy(update={"capabilities": capabilities, "cost": cost})

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from critic.scope import Scope, load_scope
-from critic.vqa import POCKET, VqaCritic
+from critic.vqa import CPU_BATCH, POCKET, VqaCritic
+from envs.batching import BatchCritic
 from experts.pocket.scope import critic_scope
 from poser.core.errors import CriticError
 from poser.core.plan import Command, Criterion, CriterionKind, Plan
@@ -101,6 +102,56 @@ def test_an_expected_no_turns_the_score_round() -> None:
     )
 
 
+def plan_asking(*questions: str) -> Plan:
+    criteria = tuple(
+        question(text, "entity", "thing", name=f"k{n}") for n, text in enumerate(questions)
+    )
+    command = Command(id="c1", op="create", instruction="draw", criteria=criteria)
+    return Plan(prompt="p", commands=(command,))
+
+
+ASKED = [
+    (plan_asking(*texts), Image.new("RGB", size, colour))
+    for texts, size, colour in [
+        (["Is there a cat?", "Is the red car left of the green tree?"], (64, 64), "skyblue"),
+        (["Is the background blue?"] * 40, (64, 64), "#4696e6"),
+        (["Is the background green?", "Are there three apples?"], (200, 100), "green"),
+        ([], (64, 64), "black"),
+    ]
+]
+
+
+def test_pictures_judged_together_get_the_answers_that_each_gets_alone() -> None:
+    together = CRITIC.judge_many(ASKED)
+    alone = [CRITIC.judge(plan, image) for plan, image in ASKED]
+    for one, other in zip(together, alone, strict=True):
+        assert [v.criterion for v in one.verdicts] == [v.criterion for v in other.verdicts]
+        scores = [v.score for v in other.verdicts]
+        assert [v.score for v in one.verdicts] == pytest.approx(scores, abs=1e-5)
+    assert together[1].verdicts[0].score > 0.8
+    assert CRITIC.judge_many([]) == []
+
+
+def test_questions_of_several_pictures_share_forward_passes() -> None:
+    critic = VqaCritic(device="cpu")
+    critic.load()
+    rows: list[int] = []
+    critic._loaded[0].register_forward_pre_hook(
+        lambda _net, _args, named: rows.append(len(named["input_ids"])), with_kwargs=True
+    )
+    critic.judge_many(ASKED)
+    assert sum(rows) == 44
+    assert set(rows[:-1]) == {CPU_BATCH}
+
+
+def test_a_critic_that_cannot_answer_fails_the_batch() -> None:
+    critic = VqaCritic(device="cpu")
+    critic.load()
+    critic._loaded[0].classifier[-1].bias.data.fill_(float("nan"))
+    with pytest.raises(CriticError, match="not a number"):
+        critic.judge_many(ASKED)
+
+
 def test_the_callers_random_numbers_are_left_alone() -> None:
     import torch
 
@@ -111,8 +162,28 @@ def test_the_callers_random_numbers_are_left_alone() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
+def test_it_judges_in_batches_for_the_environment() -> None:
+    assert isinstance(CRITIC, BatchCritic)
+
+
 def test_the_shipped_scope_is_that_of_the_world() -> None:
     assert load_scope(POCKET) == Scope.model_validate(critic_scope())
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_loading_shows_no_bar_and_leaves_the_setting_as_it_was(
+    shown: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from transformers.utils import logging
+
+    before = logging.is_progress_bar_enabled()
+    try:
+        (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+        VqaCritic(device="cpu").load()
+        assert logging.is_progress_bar_enabled() is shown
+        assert "Loading" not in "".join(capfd.readouterr())
+    finally:
+        (logging.enable_progress_bar if before else logging.disable_progress_bar)()
 
 
 def copy_without(folder: Path, name: str, content: bytes | None) -> Path:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from experts.base import Generated
 from experts.check import MemoryPictures
-from experts.probe import BATCH, TIMED, Probe, Purse, agreement
+from experts.probe import BATCH, TIMED, Probe, Purse, Trial, agreement
 from poser.core.capability import CapabilityTable
 from poser.core.errors import ExpertError, RunLockedError
-from poser.core.expert import ExpertSpec
+from poser.core.expert import ExpertRequest, ExpertSpec
+from poser.core.picture import ImageSource
+from poser.core.plan import Criterion
 from poser.store.images import DiskImageStore
 from poser.store.journal import DiskJournal
-from tests.experts.probing import GreenEvaluator, MemoryJournal, Scripted, spec, trial
+from tests.experts.probing import (
+    BAD,
+    GOOD,
+    GreenEvaluator,
+    MemoryJournal,
+    Scripted,
+    spec,
+    trial,
+)
 
 
 def table_of(probe: Probe, evaluator: GreenEvaluator | None = None) -> CapabilityTable:
@@ -194,6 +207,69 @@ def test_tasks_fit_the_kind_and_the_declared_ops_of_an_expert() -> None:
     assert not drawing.fits(editor, all_skills=True)
     assert editing.fits(editor)
     assert not editing.fits(spec("f", "inpainting"), all_skills=True)
+
+
+class Enlarges(Scripted):
+    """Gives back the truth at full size where it is able, else what bicubic enlargement makes."""
+
+    def generate(self, requests: Sequence[ExpertRequest], images: ImageSource) -> list[Generated]:
+        made = super().generate(requests, images)
+        for n, request in enumerate(requests):
+            colour = GOOD if self.able(request.seed) else BAD
+            made[n] = replace(made[n], image=Image.new("RGB", (32, 32), colour))
+        return made
+
+
+def unfinished(seed: int, shown: tuple[int, int, int] = GOOD) -> Trial:
+    """A small picture with a speck that its truth, all green, has not."""
+    given = Image.new("RGB", (8, 8), shown)
+    given.putpixel((0, 0), (seed, 200, 0))
+    kept = tuple(Criterion(id=f"q{i}", question="Still green?") for i in range(2))
+    truth = Image.new("RGB", (32, 32), GOOD)
+    return Trial("finish", ("finish",), seed, "finish", given, (), kept, truth)
+
+
+def test_a_picture_is_finished_where_it_shows_what_it_showed_and_is_closer_than_bicubic() -> None:
+    entry = spec("my/enlarger", "image_to_image", able={"finish": 1.0})
+    trials = [unfinished(1), unfinished(2), unfinished(3, BAD)]
+    probe = Probe(entry, trials, MemoryPictures(), MemoryJournal())
+    probe.call(Enlarges(entry, lambda seed: seed != 2), Purse())
+    evaluator = GreenEvaluator()
+    table = table_of(probe, evaluator)
+    (finish,) = table.skills
+    # The third showed nothing before that could be lost: it says nothing.
+    assert (finish.successes, finish.n, finish.unscored) == (1, 2, 1)
+    assert (finish.kept.successes, finish.kept.n) == (2, 4)
+    assert table.capabilities == {"finish": 0.5}
+    assert table_of(probe, evaluator) == table
+    assert evaluator.asked == 3 + 2  # before, and after: two of the pictures are the same
+
+
+def test_what_is_no_closer_than_bicubic_is_not_finished() -> None:
+    entry = spec("my/enlarger", "image_to_image", able={"finish": 1.0})
+    given = Image.new("RGB", (8, 8), GOOD)
+    truth = Image.new("RGB", (32, 32), GOOD)
+    kept = (Criterion(id="q", question="Still green?"),)
+    asked = Trial("finish", ("finish",), 1, "finish", given, (), kept, truth)
+    probe = Probe(entry, [asked], MemoryPictures(), MemoryJournal())
+    probe.call(Scripted(entry), Purse())  # leaves it small, with a pixel of its own
+    (finish,) = table_of(probe).skills
+    assert (finish.successes, finish.n, finish.kept.rate) == (0, 1, 1.0)
+
+
+def test_only_finishers_finish_and_they_do_nothing_else() -> None:
+    editing, finishing = trial(1, edit=True), unfinished(1)
+    finisher = spec("f", "image_to_image", able={"finish": 1.0})
+    editor = spec("e", "image_to_image", able={"count": 0.0})
+    both = spec("b", "image_to_image", able={"count": 0.5, "finish": 0.5})
+    for all_skills in (False, True):
+        assert finishing.fits(finisher, all_skills=all_skills)
+        assert not editing.fits(finisher, all_skills=all_skills)
+        assert not finishing.fits(editor, all_skills=all_skills)
+        assert finishing.fits(both, all_skills=all_skills)
+        assert editing.fits(both, all_skills=all_skills)
+    assert not finishing.fits(spec("g", "image_to_image"), all_skills=True)
+    assert not finishing.fits(spec())
 
 
 def test_agreement_with_a_critic_by_kind() -> None:

@@ -71,6 +71,14 @@ def test_what_the_entry_states_wins(tmp_path: Path, own: Path) -> None:
     assert load(tmp_path, NAMED + "    cost: {usd: 0.1}\n")["my/editor"].cost.seconds == 0.25
 
 
+def test_that_one_finishes_is_stated_and_how_well_is_measured(tmp_path: Path, own: Path) -> None:
+    skills = (SkillMeasure(skill="finish", ops=("finish",), successes=3, n=4),)
+    write(tmp_path / "measured" / "editor.json", load(tmp_path), skills=skills)
+    for stated, expected in ((1.0, 0.75), (0.0, 0.0)):
+        more = NAMED + f"    capabilities: {{finish: {stated}}}\n"
+        assert load(tmp_path, more)["my/editor"].capabilities == {"finish": expected}
+
+
 def test_a_table_of_the_users_own_is_found_and_goes_first(tmp_path: Path, own: Path) -> None:
     write(own / table_name("my/editor"), load(tmp_path), rate=1)
     assert load(tmp_path)["my/editor"].capabilities == {"text": 0.25, "add": 0.25}

@@ -78,6 +78,9 @@ class LayoutMap(ModelMixin, ConfigMixin):  # type: ignore[misc]
         dy = (line[None, None, :, None] - y[..., None, None]) / half
         dx, dy = dx.expand(-1, -1, side, -1), dy.expand(-1, -1, -1, side)
         far = torch.maximum(dx.abs(), dy.abs())
+        # What is painted counts before what is emptied in the same place.
+        emptied = (kind == slots.EMPTIED)[..., None, None] & (far <= _REACH)
+        far = torch.where(emptied, far.clamp(min=0.99 * _REACH), far)
         far = torch.where((kind > 0)[..., None, None], far, torch.full_like(far, 9.0))
         nearest, index = far.min(1, keepdim=True)
         inside = (nearest <= _REACH).to(rows.dtype)
@@ -90,8 +93,8 @@ class LayoutMap(ModelMixin, ConfigMixin):  # type: ignore[misc]
         told = torch.cat([told, (kind == slots.EMPTIED)[..., None].to(told.dtype)], -1)
         flat = index[:, 0].flatten(1)[..., None].expand(-1, -1, told.shape[-1])
         spread = torch.gather(told, 1, flat).transpose(1, 2).reshape(len(rows), -1, side, side)
-        emptied = spread[:, -1:] * inside
-        painted = inside - emptied
+        empty = spread[:, -1:] * inside
+        painted = inside - empty
         textures = functional.grid_sample(
             (_PACE * self.texture)[noun.long()].flatten(0, 1),
             (torch.stack([dx * sign, dy], -1) / _REACH).flatten(0, 1),
@@ -100,6 +103,6 @@ class LayoutMap(ModelMixin, ConfigMixin):  # type: ignore[misc]
         chosen = index[:, :, None].expand(-1, -1, textures.shape[2], -1, -1)
         texture = torch.gather(textures, 1, chosen)[:, 0]
         return torch.cat(
-            [spread[:, :-1] * painted, *(p * painted for p in place), painted, emptied,
+            [spread[:, :-1] * painted, *(p * painted for p in place), painted, empty,
              texture * painted], 1
         )  # fmt: skip

@@ -143,7 +143,7 @@ def load_part(folder: Path, name: str, dtype: Any) -> Any:
 
     Args:
         folder: That holds it under its name.
-        name: "text_encoder", "tokenizer", "unet" or "layout_map".
+        name: "text_encoder", "tokenizer", "unet", "layout_map" or "sight".
         dtype: Of its weights.
 
     Raises:
@@ -154,8 +154,9 @@ def load_part(folder: Path, name: str, dtype: Any) -> Any:
     if name == "text_encoder":
         return _load_encoder(folder).to(dtype)
     from experts.pocket.layout_map import LayoutMap
+    from experts.pocket.sight_net import SightNet
 
-    kind = {"unet": UNet2DConditionModel, "layout_map": LayoutMap}[name]
+    kind = {"unet": UNet2DConditionModel, "layout_map": LayoutMap, "sight": SightNet}[name]
     return kind.from_pretrained(
         folder / name, torch_dtype=dtype, use_safetensors=True, local_files_only=True
     )

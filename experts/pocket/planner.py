@@ -19,6 +19,7 @@ from transformers import BertConfig, BertModel
 
 from experts.pocket import slots, world
 from experts.pocket.labels import LABELS
+from experts.pocket.sight_net import SETTINGS
 
 _PLACE_MEAN = (32.0, 32.0, 23.0, 0.5)
 _PLACE_SCALE = (16.0, 16.0, 7.0, 0.5)
@@ -27,9 +28,6 @@ PLACES = 4
 
 CLASSES = (3, len(slots.NOUNS), len(slots.COLOURS))
 """Kinds of row, kinds of object, colours."""
-
-SETTINGS = (len(world.BACKGROUNDS), len(world.STYLES) + 1)
-"""Backgrounds; styles, with none."""
 
 LEAST_LEVEL = 0.02
 

@@ -29,7 +29,8 @@ class Recipe:
     Attributes:
         name: Of the model.
         task: Which kind of model: "text" (the encoder), "draw" (the renderer), "plan" and "plan
-            edit" (planners), "edit" (on pixels), "enlarge", "critic" or "detector".
+            edit" (planners), "sight" (what editors see), "edit" (on pixels), "enlarge", "critic"
+            or "detector".
         folder: Where its weights are exported to.
         share: Of the minutes of ``--all``.
         rate: Highest learning rate.
@@ -40,6 +41,7 @@ class Recipe:
         operations: What an editing model is taught, and its share; empty for all as they come.
         channels: UNet channels by level.
         in_place: Whether what an editing model paints are objects that are there already.
+        candidates: Plans that an editing model makes, to paint the one that covers least.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Recipe:
     operations: tuple[tuple[str, float], ...] = ()
     channels: tuple[int, ...] = WIDE
     in_place: bool = False
+    candidates: int = 1
 
 
 _ALL: Final = (
@@ -64,12 +67,14 @@ _ALL: Final = (
            scenes="counts"),
     Recipe("layout", "plan", _EXPERTS / "layout", 3, 6e-4, 1_500, batch=48, start="painter",
            scenes="layouts"),
+    Recipe("sight", "sight", _EXPERTS / "sight", 12, 1.5e-3, 4_500),
     Recipe("editor", "plan edit", _EXPERTS / "editor", 20, 1e-3, 5_000,
            operations=(("add", 0.26), ("add at relation", 0.22), ("count", 0.12), ("move", 0.08),
-                       ("replace", 0.12), ("remove", 0.1), ("recolour", 0.07), ("resize", 0.03))),
+                       ("replace", 0.12), ("remove", 0.1), ("recolour", 0.07), ("resize", 0.03)),
+           candidates=2),
     Recipe("adder", "plan edit", _EXPERTS / "adder", 5, 6e-4, 1_500, start="editor",
            operations=(("add", 0.4), ("add at relation", 0.3), ("count", 0.1), ("move", 0.1),
-                       ("replace", 0.1))),
+                       ("replace", 0.1)), candidates=4),
     Recipe("remover", "plan edit", _EXPERTS / "remover", 4, 6e-4, 1_500, start="editor",
            operations=(("remove", 0.8), ("count", 0.2))),
     Recipe("recolourer", "plan edit", _EXPERTS / "recolourer", 4, 6e-4, 1_500, start="editor",

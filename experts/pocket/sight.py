@@ -19,6 +19,18 @@ SURE: Final = 0.5
 LIKELY: Final = 0.3
 """Least chance of the cells around it that are taken to be part of it."""
 
+MIDDLE: Final = 0.12
+"""Least chance of a cell to be the middle of an object that touches others of its kind."""
+
+WIDER: Final = 2.0
+"""By how much, in native pixels, the cells that show an object are wider than it is."""
+
+REACH_OF_MOVES: Final = 22
+"""How far, in native pixels, a new object may be moved from where it was planned."""
+
+MOVE_COSTS: Final = 0.12
+"""Share of an object's place that may be covered rather than move it as far as that."""
+
 SIZED: Final = (world.SMALL + 1.5, world.LARGE - 1.0)
 """Planned sizes below and above which an object is to become small or large."""
 
@@ -26,14 +38,16 @@ Box = tuple[float, float, float]
 """Centre (x, y) and longest side, in native pixels."""
 
 
-def find(chances: NDArray[np.float32]) -> list[Box]:
+def find(chances: NDArray[np.float32], centres: NDArray[np.float32]) -> list[Box]:
     """Finds the objects of one kind.
 
     Args:
         chances: Chance of each cell to show the kind, (16, 16) in [0, 1].
+        centres: Chance of each cell to be the middle of an object, likewise.
 
     Returns:
-        At most `slots.EACH` objects, surest first; those that touch count as one.
+        At most `slots.EACH` objects, surest first; those that touch are told apart by their
+        middles.
     """
     left = chances.copy()
     found: list[Box] = []
@@ -48,13 +62,31 @@ def find(chances: NDArray[np.float32]) -> list[Box]:
                 if inside and cell not in region and left[cell] >= LIKELY:
                     region.add(cell)
                     edge.append(cell)
-        rows, cols = (np.array(part) for part in zip(*region, strict=True))
-        left[rows, cols] = 0
-        low, high = (cols.min(), rows.min()), (cols.max() + 1, rows.max() + 1)
-        x, y = ((a + b) * CELL / 2 for a, b in zip(low, high, strict=True))
-        side = max(high[0] - low[0], high[1] - low[1]) * CELL
-        found.append((float(x), float(y), float(side)))
-    return found
+        cells = np.array(sorted(region))
+        left[cells[:, 0], cells[:, 1]] = 0
+        found += [_box(part) for part in _apart(cells, centres)]
+    return found[: slots.EACH]
+
+
+def _apart(cells: NDArray[np.int64], centres: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    """Cells (n, 2) that touch, by the object whose middle is nearest."""
+    middles: list[NDArray[np.int64]] = []
+    sure = centres[cells[:, 0], cells[:, 1]]
+    for index in np.argsort(-sure, kind="stable"):
+        if sure[index] < MIDDLE:
+            break
+        if all(np.abs(cells[index] - other).max() > 1 for other in middles):
+            middles.append(cells[index])
+    if len(middles) < 2:
+        return [cells]
+    nearest = ((cells[:, None] - np.stack(middles)[None]) ** 2).sum(-1).argmin(1)
+    return [cells[nearest == n] for n in range(len(middles))]
+
+
+def _box(cells: NDArray[np.int64]) -> Box:
+    low, high = cells.min(0), cells.max(0) + 1
+    y, x = ((a + b) * CELL / 2 for a, b in zip(low, high, strict=True))
+    return float(x), float(y), float((high - low).max() * CELL)
 
 
 def cover(rows: Tensor, shown: Tensor) -> Tensor:
@@ -80,7 +112,8 @@ def cover(rows: Tensor, shown: Tensor) -> Tensor:
 def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place: bool) -> Tensor:
     """Moves what a plan empties, or repaints in place, to where the picture shows it.
 
-    A plan says what is to be done and roughly where; the eye knows where exactly.
+    A plan says what is to be done and roughly where; the eye knows where exactly. What takes the
+    place of another kind of object is painted where that is emptied.
 
     Args:
         rows: Planned rows (batch, slots, 7); changed.
@@ -94,16 +127,49 @@ def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place
     """
     chances = shown.float().sigmoid().cpu().numpy()
     for index, named in enumerate(kinds):
+        freed: list[Box] = []
+        new: list[int] = []
         for group, noun in enumerate(named):
             part = rows[index, group * slots.EACH : (group + 1) * slots.EACH]
-            found = find(chances[index, slots.NOUNS.index(noun)])
+            found = find(chances[index, slots.NOUNS.index(noun)], chances[index, -1])
             emptied = [i for i in range(slots.EACH) if part[i, 0] == slots.EMPTIED]
             painted = [i for i in range(slots.EACH) if part[i, 0] == slots.PAINTED]
             if found and emptied:
                 _empty(part, emptied, painted, found)
+                freed += [] if painted else found
             if found and painted and in_place:
-                _repaint(part, painted, found)
+                _repaint(rows[index], part, painted, found)
+            else:
+                new += [group * slots.EACH + i for i in painted]
+        _take_place(rows[index], new, freed)
+        _make_room(rows[index], new[len(freed) :], chances[index], named)
     return rows
+
+
+def others(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place: bool) -> Tensor:
+    """Where a picture shows what an edit is not about: (batch, 1, 16, 16), 1 or 0.
+
+    Such a place is left as it is: what is painted stands behind it, and what is emptied is emptied
+    around it.
+
+    Args:
+        rows: Settled rows (batch, slots, 7).
+        shown: Logits of what each cell shows (batch, labels, 16, 16).
+        kinds: Kinds of object that each text names.
+        in_place: As in `settle`.
+    """
+    chances = shown[:, : len(slots.NOUNS)].float().sigmoid()
+    kept = torch.zeros_like(chances[:, :1])
+    for index, named in enumerate(kinds):
+        own = torch.zeros_like(kept[0, 0])
+        apart = chances[index].clone()
+        for group, noun in enumerate(named):
+            part = rows[index, group * slots.EACH : (group + 1) * slots.EACH, 0]
+            if (part == slots.EMPTIED).any() or (in_place and (part == slots.PAINTED).any()):
+                own = torch.maximum(own, apart[slots.NOUNS.index(noun)])
+                apart[slots.NOUNS.index(noun)] = 0
+        kept[index, 0] = ((apart.amax(0) >= SURE) & (own < LIKELY)).to(kept.dtype)
+    return kept
 
 
 def _empty(part: Tensor, emptied: list[int], painted: list[int], found: list[Box]) -> None:
@@ -115,7 +181,43 @@ def _empty(part: Tensor, emptied: list[int], painted: list[int], found: list[Box
         part[i] = torch.tensor([slots.EMPTIED, 0, 0, x, y, side + CELL, 0], dtype=part.dtype)
 
 
-def _repaint(part: Tensor, painted: list[int], found: list[Box]) -> None:
+def _take_place(rows: Tensor, new: list[int], freed: list[Box]) -> None:
+    for i, (x, y, side) in zip(new, freed, strict=False):
+        rows[i, 3], rows[i, 4] = x, y
+        rows[i, 5] = rows[i, 5].clamp(min=min(side, world.LARGE), max=side + CELL)
+
+
+def _make_room(
+    rows: Tensor, new: list[int], chances: NDArray[np.float32], named: Sequence[str]
+) -> None:
+    """Moves new objects a little, to where they cover least of what stays."""
+    emptied = {
+        slots.NOUNS.index(noun)
+        for group, noun in enumerate(named)
+        if (rows[group * slots.EACH : (group + 1) * slots.EACH, 0] == slots.EMPTIED).any()
+    }
+    stay = [i for i in range(len(slots.NOUNS)) if i not in emptied]
+    shows = 1 - np.prod(1 - chances[stay], 0)
+    taken = np.kron(shows, np.ones((CELL, CELL), np.float32))
+    around = np.pad(taken, REACH_OF_MOVES, constant_values=1.0)
+    for i in new:
+        x, y, size = (float(v) for v in rows[i, 3:6])
+        side = max(2, round(size))
+        left, top = round(x - size / 2), round(y - size / 2)
+        inside = np.lib.stride_tricks.sliding_window_view(around, (side, side))
+        shift = np.arange(-REACH_OF_MOVES, REACH_OF_MOVES + 1)
+        spots_y = np.clip(top + shift + REACH_OF_MOVES, 0, len(inside) - 1)
+        spots_x = np.clip(left + shift + REACH_OF_MOVES, 0, len(inside) - 1)
+        covered = inside[np.ix_(spots_y, spots_x)].mean((2, 3))
+        far = (shift[:, None] ** 2 + shift[None, :] ** 2) ** 0.5 / REACH_OF_MOVES
+        row, col = np.unravel_index(int((covered + MOVE_COSTS * far).argmin()), covered.shape)
+        rows[i, 3], rows[i, 4] = x + float(shift[col]), y + float(shift[row])
+        low_y, low_x = spots_y[row], spots_x[col]
+        around[low_y : low_y + side, low_x : low_x + side] = 1.0
+
+
+def _repaint(rows: Tensor, part: Tensor, painted: list[int], found: list[Box]) -> None:
+    """Paints objects where they are; what becomes smaller is emptied first."""
     first = part[painted[0]].clone()
     planned = float(first[5])
     resized = planned < SIZED[0] or planned > SIZED[1]
@@ -123,4 +225,8 @@ def _repaint(part: Tensor, painted: list[int], found: list[Box]) -> None:
     for i, (x, y, side) in enumerate(found[: slots.EACH]):
         part[i] = first
         part[i, 3], part[i, 4] = x, y
-        part[i, 5] = planned if resized else side
+        part[i, 5] = planned if resized else max(side - WIDER, float(world.SMALL - 3))
+    free = [i for i in range(len(rows)) if rows[i, 0] == slots.ABSENT]
+    smaller = [box for box in found[: slots.EACH] if resized and box[2] > planned]
+    for i, (x, y, side) in zip(free, smaller, strict=False):
+        rows[i] = torch.tensor([slots.EMPTIED, 0, 0, x, y, side + CELL, 0], dtype=rows.dtype)

@@ -29,15 +29,13 @@ from experts.pocket.pipeline import (
 )
 from experts.pocket.planner import PLACES, SlotPlanner, named_in, noun_indices, setting_texts
 from experts.pocket.recipes import Recipe
-from experts.pocket.sight import cover, settle
+from experts.pocket.sight import cover, others, settle
+from experts.pocket.sight_net import SightNet
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
 from experts.pocket.world import NATIVE_SIZE
 
-PLANNING_STEPS = 6
+PLANNING_STEPS = 4
 """Evaluations of the planner; it is many times cheaper than the renderer."""
-
-CANDIDATES = 4
-"""Plans of an edit, of which one is painted."""
 
 _SHARED = {
     "text_encoder": "shared", "tokenizer": "shared", "unet": "renderer", "layout_map": "renderer",
@@ -62,11 +60,9 @@ class _SlotPipeline(_PocketPipeline):
         scheduler: FlowMatchEulerDiscreteScheduler,
         native_size: int = NATIVE_SIZE,
         shared_sha256: dict[str, str] | None = None,
-        in_place: bool = False,
     ) -> None:
         super().__init__(unet, text_encoder, tokenizer, scheduler, native_size, shared_sha256)
         self.register_modules(planner=planner, layout_map=layout_map)
-        self.register_to_config(in_place=in_place)
 
     def _plan(
         self,
@@ -89,6 +85,32 @@ class _SlotPipeline(_PocketPipeline):
     def _map(self, rows: Tensor) -> Tensor:
         layout: Tensor = self.layout_map(rows, int(self.unet.config.sample_size))
         return layout
+
+    @torch.no_grad()
+    def paint(
+        self,
+        texts: list[str],
+        rows: Tensor,
+        num_inference_steps: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+        keep: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Paints what rows say.
+
+        Args:
+            texts: Captions; they tell the renderer background and style.
+            rows: What is where (batch, slots, 7), see `experts.pocket.slots`.
+            num_inference_steps: Steps of the scheduler.
+            generator: Source of the noise; one for all, or one a picture.
+            keep: A picture (batch, 3, size, size) in [-1, 1] and where it stays, in [0, 1].
+
+        Returns:
+            Pictures (batch, 3, size, size) in [-1, 1].
+        """
+        layout = self._map(rows)
+        return self._sample(
+            texts, None, num_inference_steps, 1.0, generator, None, (), layout, keep
+        )
 
 
 class PocketTextToImagePipeline(_SlotPipeline):
@@ -145,15 +167,55 @@ class PocketTextToImagePipeline(_SlotPipeline):
 
 
 class PocketRepaintPipeline(_SlotPipeline):
-    """Edits a picture by repainting the places that an instruction is about, and only those."""
+    """Edits a picture by repainting the places that an instruction is about, and only those.
+
+    Args:
+        planner: Says what is to be emptied and painted, and roughly where.
+        layout_map: Lays that out for the UNet.
+        unet: The renderer.
+        text_encoder: Shared with all others.
+        tokenizer: Likewise.
+        scheduler: Flow matching.
+        sight: Tells what the picture shows where.
+        native_size: Side of pictures.
+        shared_sha256: Hashes of the shared parts.
+        in_place: Whether what is painted are objects that are there already.
+        candidates: Plans of an edit, of which the one that covers least is painted.
+    """
+
+    sight: SightNet
+    model_cpu_offload_seq = "text_encoder->planner->sight->layout_map->unet"
+    shared_parts: ClassVar[dict[str, str]] = {**_SHARED, "sight": "sight"}
+
+    def __init__(
+        self,
+        planner: SlotPlanner,
+        layout_map: LayoutMap,
+        unet: UNet2DConditionModel,
+        text_encoder: Any,
+        tokenizer: Any,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        sight: SightNet,
+        native_size: int = NATIVE_SIZE,
+        shared_sha256: dict[str, str] | None = None,
+        in_place: bool = False,
+        candidates: int = 1,
+    ) -> None:
+        super().__init__(
+            planner, layout_map, unet, text_encoder, tokenizer, scheduler, native_size,
+            shared_sha256,
+        )  # fmt: skip
+        self.register_modules(sight=sight)
+        self.register_to_config(in_place=in_place, candidates=candidates)
 
     def _freest(self, prompts: list[str], generator: Any, seen: Tensor, shown: Tensor) -> Tensor:
         """Of several plans for each prompt, the one that paints over least of what is there."""
-        texts = [text for text in prompts for _ in range(CANDIDATES)]
-        rows = self._plan(texts, _repeated(generator), seen.repeat_interleave(CANDIDATES, 0))
-        covered = cover(rows, shown.repeat_interleave(CANDIDATES, 0))
-        best = covered.reshape(len(prompts), CANDIDATES).argmin(1)
-        first = torch.arange(len(prompts), device=best.device) * CANDIDATES
+        plans = int(self.config.candidates)
+        texts = [text for text in prompts for _ in range(plans)]
+        rows = self._plan(texts, _repeated(generator, plans), seen.repeat_interleave(plans, 0))
+        covered = cover(rows, shown.repeat_interleave(plans, 0))
+        best = covered.reshape(len(prompts), plans).argmin(1)
+        first = torch.arange(len(prompts), device=best.device) * plans
         return rows[first + best]
 
     @torch.no_grad()
@@ -201,11 +263,13 @@ class PocketRepaintPipeline(_SlotPipeline):
         before = self._before(self._paired(prompts, image, num_images_per_prompt))
         before = before.to(self._execution_device, self.planner.dtype)
         _, kinds = named_in(self.tokenizer, prompts)
-        shown, seen, setting = self.planner.look(before, noun_indices(kinds).to(before.device))
+        _, seen, _ = self.planner.look(before, noun_indices(kinds).to(before.device))
+        shown, setting = self.sight(before)
         rows = self._freest(prompts, generator, seen, shown)
-        rows = settle(rows, shown, kinds, bool(self.config.in_place))
+        in_place = bool(self.config.in_place)
+        rows = settle(rows, shown, kinds, in_place)
         layout = self._map(rows)
-        stays = _outside(rows, size)
+        stays = outside(rows, size, others(rows, shown, kinds, in_place))
         pixels = self._sample(
             setting_texts(setting), None, num_inference_steps, 1.0, generator, callback_on_step_end,
             callback_on_step_end_tensor_inputs, layout, (before, stays),
@@ -214,10 +278,10 @@ class PocketRepaintPipeline(_SlotPipeline):
         return self._output(pixels, (width or size, height or size), output_type, return_dict)
 
 
-def _repeated(generator: Any) -> Any:
+def _repeated(generator: Any, plans: int) -> Any:
     """One generator a plan; those of one picture are the same one, drawn from in turn."""
     if isinstance(generator, list):
-        return [source for source in generator for _ in range(CANDIDATES)]
+        return [source for source in generator for _ in range(plans)]
     return generator
 
 
@@ -233,8 +297,14 @@ def ground(rows: Tensor, kinds: Sequence[Sequence[str]]) -> Tensor:
     return rows
 
 
-def _outside(rows: Tensor, side: int) -> Tensor:
-    """Where no slot is: (batch, 1, side, side), 1 outside, with a soft seam of about a pixel."""
+def outside(rows: Tensor, side: int, kept: Tensor | None = None) -> Tensor:
+    """Where no slot is: (batch, 1, side, side), 1 outside, with a soft seam of about a pixel.
+
+    Args:
+        rows: What is where (batch, slots, 7).
+        side: Rows and columns of the picture.
+        kept: Cells (batch, 1, rows, columns) that count as outside, where 1.
+    """
     line = torch.arange(side, device=rows.device, dtype=rows.dtype) + 0.5
     kind, x, y, size = (rows[..., i, None, None] for i in (0, 3, 4, 5))
     half = size / 2 + 1.5
@@ -243,6 +313,8 @@ def _outside(rows: Tensor, side: int) -> Tensor:
         & ((line[None, None, :, None] - y).abs() <= half)
     )  # fmt: skip
     hard = inside.any(1, keepdim=True).to(rows.dtype)
+    if kept is not None:
+        hard = hard * (1 - functional.interpolate(kept.to(hard.dtype), (side, side)))
     soft: Tensor = functional.avg_pool2d(hard, 3, 1, 1, count_include_pad=False)
     return 1 - soft
 
@@ -254,22 +326,34 @@ def export_pipeline(planner: SlotPlanner, recipe: Recipe, folder: Path, text: Pa
         planner: In the precision it is to be saved in.
         recipe: What it was taught.
         folder: Where to.
-        text: The text encoder's folder; the renderer's is beside it. Where there is no renderer
-            yet, the planner is saved by itself.
+        text: The text encoder's folder; those of renderer and sight are beside it. Where what it
+            needs is not there yet, the planner is saved by itself.
     """
     root = text.parent
     if not (root / "renderer" / "unet").is_dir():
         planner.save_pretrained(folder / "planner")
         return
+    edits = recipe.task == "plan edit"
+    if edits and not (root / "sight" / "sight").is_dir():
+        planner.save_pretrained(folder / "planner")
+        return
     encoder, tokenizer = load_text_encoder(text)
-    kind = PocketRepaintPipeline if recipe.task == "plan edit" else PocketTextToImagePipeline
-    pipeline = kind(
-        planner=planner,
-        layout_map=load_part(root / "renderer", "layout_map", torch.float16),
-        unet=load_part(root / "renderer", "unet", torch.float16),
-        text_encoder=encoder,
-        tokenizer=tokenizer,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=SCHEDULER_SHIFT),
-        in_place=recipe.in_place,
-    )
+    parts: dict[str, Any] = {
+        "planner": planner,
+        "layout_map": load_part(root / "renderer", "layout_map", torch.float16),
+        "unet": load_part(root / "renderer", "unet", torch.float16),
+        "text_encoder": encoder,
+        "tokenizer": tokenizer,
+        "scheduler": FlowMatchEulerDiscreteScheduler(shift=SCHEDULER_SHIFT),
+    }
+    pipeline: _SlotPipeline
+    if edits:
+        pipeline = PocketRepaintPipeline(
+            **parts,
+            sight=load_part(root / "sight", "sight", torch.float16),
+            in_place=recipe.in_place,
+            candidates=recipe.candidates,
+        )
+    else:
+        pipeline = PocketTextToImagePipeline(**parts)
     pipeline.save_sharing(folder, root)

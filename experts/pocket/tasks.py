@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from types import MappingProxyType
 from typing import Final
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.pocket import world
-from experts.pocket.drawing import render
+from experts.pocket.degrade import soften
+from experts.pocket.drawing import SIZE, render, stylise
 from experts.pocket.edits import Edit, sample_edit
 from experts.pocket.language import background_phrase, counted, style_phrase
 from experts.pocket.requirements import (
@@ -27,7 +28,7 @@ from experts.pocket.requirements import (
     related,
     style_is,
 )
-from experts.pocket.sampling import clashes
+from experts.pocket.sampling import clashes, sample_scene
 from experts.pocket.scenes import Group, Relation, Scene
 from experts.pocket.sprites import SpriteSheet
 from poser.core.plan import Criterion, Op
@@ -54,16 +55,24 @@ OPS: Final[Mapping[str, Op]] = MappingProxyType(
         "edit: count": "count",
         "edit: move": "relation",
         "edit: replace": "replace",
+        "finish": "finish",
     }
 )
 """Every skill, and the kind of command that it tells about. "draw: ..." is for experts that make
-a picture from a caption, "edit: ..." (one of `facts.OPERATIONS`) for those that change one."""
+a picture from a caption, "edit: ..." (one of `facts.OPERATIONS`) for those that change one,
+"finish" for those that bring one to full size."""
+
+FULL_SIZE: Final = 4
+"""Pixels of a finished picture for each native one, along a side."""
 
 HELD_OUT_SKILLS: Final = frozenset(
     {"draw: colour", "draw: two colours", "draw: relation", "edit: add", "edit: add at relation",
      "edit: recolour", "edit: move", "edit: replace"}
 )  # fmt: skip
 """Skills that can be probed on colours and relations kept out of the models' training."""
+
+FINISHING: Final = "bring the picture to full size"
+"""What a finisher is sent; there is nothing to instruct."""
 
 _RELOCATED: Final = ("moved", "counted")
 """Roles of which an instruction leaves open where the objects end up beside the others."""
@@ -77,9 +86,10 @@ class Task:
         skill: One of `OPS`.
         text: The caption or instruction.
         image: The picture to change, (64, 64, 3) bytes; None for "draw: ..." skills.
-        criteria: What must hold afterwards. Ids are unique within `criteria` and `kept` together,
-            and a criterion may depend on one of the other.
+        criteria: What must hold afterwards; nothing for "finish". Ids are unique within `criteria`
+            and `kept` together, and a criterion may depend on one of the other.
         kept: What holds before, is untouched by the instruction and must still hold.
+        finished: The picture at full size, (256, 256, 3) bytes; None but for "finish".
     """
 
     skill: str
@@ -87,6 +97,7 @@ class Task:
     image: NDArray[np.uint8] | None
     criteria: tuple[Criterion, ...]
     kept: tuple[Criterion, ...] = ()
+    finished: NDArray[np.uint8] | None = None
 
 
 def _nouns(rng: np.random.Generator, number: int, paint: bool = False) -> list[str]:
@@ -222,10 +233,16 @@ def _wanted(edit: Edit) -> list[Criterion]:
     return made
 
 
-def _same(edit: Edit) -> list[Criterion]:
-    """What holds before and after, by the groups, their relations and the background."""
-    before = {group.noun: group for group in edit.before.groups()}
-    both = [group for group in edit.after.groups() if group.noun in before]
+def _same(start: Scene, end: Scene, relocated: Collection[str] = ()) -> list[Criterion]:
+    """What holds before and after, by the groups, their relations and the background.
+
+    Args:
+        start: The scene before.
+        end: The scene after.
+        relocated: Kinds of object whose relations are left open.
+    """
+    before = {group.noun: group for group in start.groups()}
+    both = [group for group in end.groups() if group.noun in before]
     made: list[Criterion] = []
     for group in both:
         old = before[group.noun]
@@ -237,19 +254,17 @@ def _same(edit: Edit) -> list[Criterion]:
             made.append(attribute(group, colour))
         if old.size == group.size and group.size is not None:
             made.append(attribute(group, group.size))
-    told = edit.told.nouns
-    still = [g for g in both if g.noun not in told or told[g.noun].role not in _RELOCATED]
+    still = [g for g in both if g.noun not in relocated]
     for one, other in combinations(still, 2):
         made += [
             related(one, relation, other)
             for relation in world.RELATIONS
-            if _relate(edit.before, one, relation, other)
-            and _relate(edit.after, one, relation, other)
+            if _relate(start, one, relation, other) and _relate(end, one, relation, other)
         ]
-    if edit.after.background == edit.before.background:
-        made.append(background_is(edit.after.background))
-    if edit.after.style is not None and edit.after.style == edit.before.style:
-        made.append(style_is(edit.after.style))
+    if end.background == start.background:
+        made.append(background_is(end.background))
+    if end.style is not None and end.style == start.style:
+        made.append(style_is(end.style))
     return made
 
 
@@ -266,11 +281,34 @@ def edit_task(sheet: SpriteSheet, edit: Edit) -> Task:
     """
     wanted = _wanted(edit)
     told = {(k.kind, k.about) for k in wanted}
-    kept = [k for k in _same(edit) if (k.kind, k.about) not in told]
+    relocated = [noun for noun, said in edit.told.nouns.items() if said.role in _RELOCATED]
+    same = _same(edit.before, edit.after, relocated)
+    kept = [k for k in same if (k.kind, k.about) not in told]
     linked = graph([*wanted, *kept])
     image = render(sheet, edit.before)
     skill = f"edit: {edit.operation}"
     return Task(skill, edit.instruction, image, linked[: len(wanted)], linked[len(wanted) :])
+
+
+def finish_task(sheet: SpriteSheet, scene: Scene, rng: np.random.Generator) -> Task:
+    """The task of bringing a small picture of a scene, soft as an expert's, to full size.
+
+    Args:
+        sheet: Sprites.
+        scene: What it shows.
+        rng: Decides how the small picture is softened.
+    """
+    # Shrunk rather than drawn small: sprites of whole pixels are not quite of the same shape.
+    large = render(sheet, replace(scene, style=None), FULL_SIZE)
+    small = large.reshape(SIZE, FULL_SIZE, SIZE, FULL_SIZE, 3).mean((1, 3))
+    pictures = [np.rint(small).astype(np.uint8), large]
+    if scene.style is not None:
+        for n, scale in enumerate((1, FULL_SIZE)):
+            pixels = pictures[n].astype(np.float32) / np.float32(255)
+            treated = stylise(pixels, scene.style, scene.background_seed, scale)
+            pictures[n] = np.rint(treated * 255).astype(np.uint8)
+    kept = graph(_same(scene, scene))
+    return Task("finish", FINISHING, soften(pictures[0], rng), (), kept, pictures[1])
 
 
 def sample_task(
@@ -291,6 +329,8 @@ def sample_task(
         raise ValueError(f"unknown skill {skill!r}; one of {', '.join(OPS)}")
     if held_out and skill not in HELD_OUT_SKILLS:
         raise ValueError(f"nothing is held out of {skill!r}")
+    if skill == "finish":
+        return finish_task(sheet, sample_scene(sheet, rng)[0], rng)
     if skill in _DRAWN:
         asked = _DRAWN[skill](rng, held_out)
         return Task(skill, _drawn(asked, rng), None, asked.criteria())

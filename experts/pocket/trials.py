@@ -9,12 +9,15 @@ import numpy as np
 from PIL import Image
 
 from experts.pocket.sprites import SpriteSheet
-from experts.pocket.tasks import OPS, sample_task
+from experts.pocket.tasks import HELD_OUT_SKILLS, OPS, sample_task
 from experts.probe import Trial
 from poser.core.plan import Op
 
 SKILLS = tuple(OPS)
 """What can be probed."""
+
+HELD_OUT = tuple(skill for skill in SKILLS if skill in HELD_OUT_SKILLS)
+"""What can be probed on combinations kept out of training."""
 
 
 def sample_trials(
@@ -25,7 +28,7 @@ def sample_trials(
     Args:
         n: Tasks of each skill.
         seed: What they are drawn by.
-        skills: Some of `SKILLS`; with `held_out`, of `tasks.HELD_OUT_SKILLS`.
+        skills: Some of `SKILLS`; with `held_out`, of `HELD_OUT`.
         held_out: Ask for what is kept out of the pocket models' training.
 
     Raises:
@@ -53,4 +56,5 @@ def _trial(sheet: SpriteSheet, skill: str, seed: int, index: int, held_out: bool
         image=None if task.image is None else Image.fromarray(task.image),
         criteria=task.criteria,
         kept=task.kept,
+        finished=None if task.finished is None else Image.fromarray(task.finished),
     )

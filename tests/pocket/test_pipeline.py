@@ -15,6 +15,7 @@ from experts.pocket.layout_map import LayoutMap
 from experts.pocket.pipeline import PocketEditPipeline, encode_text, load_text_encoder
 from experts.pocket.planner import SlotPlanner, named_in
 from experts.pocket.scenes import Thing
+from experts.pocket.sight_net import SightNet
 from experts.pocket.slot_pipeline import PocketRepaintPipeline, PocketTextToImagePipeline
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.diffusion import Denoiser
@@ -35,9 +36,13 @@ def build(kind: str) -> Any:
     if kind == "edit":
         pipeline: Any = PocketEditPipeline(model.unet, encoder, tokenizer, scheduler)
     else:
-        planner = SlotPlanner(looks=kind == "repaint", text_width=32, width=32, layers=1)
-        chosen = PocketRepaintPipeline if kind == "repaint" else PocketTextToImagePipeline
-        pipeline = chosen(planner.eval(), model.layout, model.unet, encoder, tokenizer, scheduler)
+        planner = SlotPlanner(looks=kind == "repaint", text_width=32, width=32, layers=1).eval()
+        parts = (planner, model.layout, model.unet, encoder, tokenizer, scheduler)
+        if kind == "repaint":
+            sight = SightNet(8, 16, 16).eval()
+            pipeline = PocketRepaintPipeline(*parts, sight, candidates=2)
+        else:
+            pipeline = PocketTextToImagePipeline(*parts)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -4,20 +4,31 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from experts.pocket import world
 from experts.pocket.edits import sample_edit
 from experts.pocket.facts import OPERATIONS
 from experts.pocket.requirements import holds, is_held_out
+from experts.pocket.sampling import sample_scene
 from experts.pocket.sprites import SpriteSheet
-from experts.pocket.tasks import HELD_OUT_SKILLS, OPS, edit_task, sample_task, skills
+from experts.pocket.tasks import (
+    FULL_SIZE,
+    HELD_OUT_SKILLS,
+    OPS,
+    edit_task,
+    finish_task,
+    sample_task,
+    skills,
+)
 from poser.core.plan import Op
 
-NEEDS_PICTURE = [skill for skill in OPS if skill.startswith("edit: ")]
+EDITS = [skill for skill in OPS if skill.startswith("edit: ")]
+NEEDS_PICTURE = [*EDITS, "finish"]
 
 
 def test_every_operation_and_only_real_commands_have_skills() -> None:
-    assert {f"edit: {operation}" for operation in OPERATIONS} == set(NEEDS_PICTURE)
+    assert {f"edit: {operation}" for operation in OPERATIONS} == set(EDITS)
     assert set(OPS.values()) <= set(get_args(Op))
     assert set(OPS) >= HELD_OUT_SKILLS
     assert skills("relation") == ["draw: relation", "edit: move"]
@@ -30,7 +41,7 @@ def test_a_task_of_every_skill(sheet: SpriteSheet, skill: str) -> None:
         task = sample_task(sheet, rng, skill)
         assert task.skill == skill
         assert task.text
-        assert task.criteria
+        assert bool(task.criteria) == (skill != "finish")
         everything = [*task.criteria, *task.kept]
         ids = [criterion.id for criterion in everything]
         assert len(set(ids)) == len(ids)
@@ -77,6 +88,23 @@ def test_captions_say_what_is_asked(sheet: SpriteSheet) -> None:
                 options = {kind.token, kind.plural_token} if kind else set()
                 tokens = world.normalise(number).split()
                 assert options & set(said) or set(tokens) <= set(said), (task.text, word)
+
+
+def test_a_picture_to_be_finished_comes_with_itself_at_full_size(sheet: SpriteSheet) -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(6):
+        scene, _ = sample_scene(sheet, rng)
+        task = finish_task(sheet, scene, rng)
+        assert task.image is not None
+        assert task.finished is not None
+        side = FULL_SIZE * world.NATIVE_SIZE
+        assert task.finished.shape == (side, side, 3)
+        assert task.finished.dtype == np.uint8
+        assert task.kept
+        assert all(holds(scene, criterion) is True for criterion in task.kept)
+        shrunk = np.asarray(Image.fromarray(task.finished).resize((64, 64), Image.Resampling.BOX))
+        off = np.abs(shrunk.astype(float) - task.image).mean()
+        assert 0 < off < 16
 
 
 def test_arguments_out_of_range(sheet: SpriteSheet) -> None:

@@ -87,7 +87,7 @@ def test_resumed_training_ends_with_the_same_weights(
 def test_what_an_edit_changes(sheet: SpriteSheet) -> None:
     rng = np.random.default_rng(0)
     for operation, kinds in {
-        "add": {PAINTED}, "remove": {EMPTIED}, "recolour": {PAINTED}, "replace": {PAINTED},
+        "add": {PAINTED}, "remove": {EMPTIED}, "recolour": {PAINTED}, "replace": {PAINTED, EMPTIED},
         "move": {PAINTED, EMPTIED}, "background": set(),
     }.items():  # fmt: skip
         for _ in range(10):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from experts.pocket.requirements import is_held_out
 from experts.pocket.sprites import SpriteSheet
-from experts.pocket.trials import SKILLS, ops_of, sample_trials
+from experts.pocket.trials import HELD_OUT, SKILLS, ops_of, sample_trials
 from poser.core.expert import ExpertSpec
 
 
@@ -37,8 +38,18 @@ def test_each_task_has_a_seed_of_its_own_and_something_to_judge() -> None:
     assert len({t.seed for t in trials}) == len(trials)
     for trial in trials:
         ids = [k.id for k in (*trial.criteria, *trial.kept)]
-        assert trial.criteria
+        assert trial.criteria or trial.finished is not None
         assert len(set(ids)) == len(ids)
+
+
+def test_held_out_tasks_are_others_than_those_of_training() -> None:
+    held_out = sample_trials(1, 3, HELD_OUT, held_out=True)
+    usual = sample_trials(1, 3, HELD_OUT)
+    assert [t.skill for t in held_out] == [t.skill for t in usual] == list(HELD_OUT)
+    for one, other in zip(held_out, usual, strict=True):
+        assert one.seed != other.seed
+        assert any(is_held_out(k) for k in one.criteria)
+        assert not any(is_held_out(k) for k in other.criteria)
 
 
 def test_one_who_draws_objects_draws_those_that_are_added() -> None:

@@ -1,7 +1,7 @@
 """Training of the enlarger, on scenes drawn at two scales.
 
-What it is given looks as young diffusion models draw (soft, wobbly, noisy, smudged); what it is to
-make is the same scene drawn in four times the detail.
+What it is given the renderer painted, or looks as young diffusion models draw (soft, wobbly, noisy,
+smudged); what it is to make is the same scene drawn in four times the detail.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from experts.pocket.enlarger import (
     enlarge,
 )
 from experts.pocket.sampling import sample_scene
+from experts.pocket.scenes import Scene
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.tensors import to_tensor
 
 EDGES_WEIGH = 1.0
@@ -47,6 +49,9 @@ VARIANTS = 2
 
 CROWDED = 0.5
 """Share of scenes of three and more kinds of object: most of a simple scene is even."""
+
+PAINTED = 0.6
+"""Share of pictures that the renderer painted: what a finisher is given in earnest."""
 
 STYLED = 0.3
 """Share of pictures that are given a style where they have none: there are few, and they differ."""
@@ -74,7 +79,7 @@ def pairs(
     if style is None and rng.random() < STYLED:
         style = str(rng.choice(world.STYLES))
     # Shrunk rather than drawn small: sprites of whole pixels are not quite of the same shape.
-    large = render(sheet, replace(scene, style=None), FACTOR)
+    large = plain(sheet, scene)
     small = np.rint(large.reshape(SIZE, FACTOR, SIZE, FACTOR, 3).mean((1, 3))).astype(np.uint8)
     if style is not None:
         small = _styled(small, style, scene.background_seed, 1)
@@ -87,6 +92,11 @@ def pairs(
             shown = soften(shown, rng)
         found.append(shown)
     return found, large
+
+
+def plain(sheet: SpriteSheet, scene: Scene) -> Bytes:
+    """A scene without its style, (256, 256, 3)."""
+    return render(sheet, replace(scene, style=None), FACTOR)
 
 
 def _styled(picture: Bytes, style: str, seed: int, scale: int) -> Bytes:
@@ -121,6 +131,15 @@ class EnlargerTask:
         torch.manual_seed(seed)
         self.unet = build_enlarger(channels).to(device, memory_format=torch.channels_last)
         self.model: nn.Module = self.unet
+        self.painted: PaintedScenes | None = None
+
+    def _pairs(self, rng: np.random.Generator, count: int) -> tuple[list[Bytes], Bytes]:
+        if self.painted is None or rng.random() >= PAINTED:
+            return pairs(self.sheet, rng, count)
+        scene, image = self.painted.sample(rng)
+        while scene.style is not None:  # it is not certain that the renderer got it right
+            scene, image = self.painted.sample(rng)
+        return [image], plain(self.sheet, scene)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """How far pixels, and the differences between neighbours, are from the drawn ones."""
@@ -128,7 +147,7 @@ class EnlargerTask:
         small: list[Bytes] = []
         large: list[Bytes] = []
         while len(small) < self.batch:
-            some, drawn = pairs(self.sheet, rng, min(VARIANTS, self.batch - len(small)))
+            some, drawn = self._pairs(rng, min(VARIANTS, self.batch - len(small)))
             small += some
             large += [drawn] * len(some)
         given, wanted = to_tensor(small, self.device), to_tensor(large, self.device)

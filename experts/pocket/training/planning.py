@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from experts.pocket import world
 from experts.pocket.degrade import soften
@@ -20,7 +19,6 @@ from experts.pocket.language import caption
 from experts.pocket.pipeline import encode_text, load_text_encoder
 from experts.pocket.planner import (
     PLACES,
-    SETTINGS,
     SlotPlanner,
     named_in,
     noun_indices,
@@ -28,12 +26,13 @@ from experts.pocket.planner import (
 )
 from experts.pocket.recipes import Recipe
 from experts.pocket.sampling import sample_drawn_scene, sample_scene
-from experts.pocket.scenes import Scene, Thing
+from experts.pocket.scenes import Thing
+from experts.pocket.sight import CELL
 from experts.pocket.slots import EMPTIED, PAINTED, SLOTS, in_groups
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.sight import setting_loss, setting_of, sight_loss
 from experts.pocket.training.tensors import to_tensor
 
-CELL = 4
 LOOK_FIRST = 1200
 """Steps in which a planner that edits only learns to look."""
 
@@ -42,14 +41,19 @@ SEEING = 0.5
 
 
 def changes(edit: Edit) -> list[tuple[Thing, int]]:
-    """What an edit empties and what it paints; what is repainted in place is not emptied first."""
+    """What an edit empties and what it paints; what is repainted in place is not emptied first.
+
+    In place is what stays of its kind; where another kind takes its place, the old is emptied.
+    """
     before, after = edit.before.things, edit.after.things
     new = [thing for thing in after if thing not in before]
     gone = [
         thing
         for thing in before
         if thing not in after
-        and not any((t.x, t.y, t.size) == (thing.x, thing.y, thing.size) for t in new)
+        and not any(
+            (t.noun, t.x, t.y, t.size) == (thing.noun, thing.x, thing.y, thing.size) for t in new
+        )
     ]
     return [(thing, EMPTIED) for thing in gone] + [(thing, PAINTED) for thing in new]
 
@@ -104,20 +108,8 @@ class PlanTask:
         if rng.random() < 0.6:
             before = soften(before, rng)
         labels = patch_labels(self.sheet, edit.before, CELL)
-        setting = _setting(edit.before)
+        setting = setting_of(edit.before)
         return edit.told, changes(edit), before, labels, setting
-
-    def _sight_loss(self, shown: Tensor, labels: list[np.ndarray]) -> Tensor:
-        truth = torch.from_numpy(np.stack(labels)).permute(0, 3, 1, 2).to(self.device)
-        losses = functional.binary_cross_entropy_with_logits(shown.float(), truth, reduction="none")
-        return losses.sum(1).mean()
-
-    def _setting_loss(self, logits: Tensor, settings: list[tuple[int, int]]) -> Tensor:
-        truth = torch.tensor(settings, device=self.device)
-        parts = torch.split(logits.float(), list(SETTINGS), -1)
-        return torch.stack(
-            [functional.cross_entropy(p, t) for p, t in zip(parts, truth.unbind(-1), strict=True)]
-        ).sum()
 
     def _look(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """Only what the eye sees: several times as fast as planning, and planning rests on it."""
@@ -127,11 +119,11 @@ class PlanTask:
             image = render(self.sheet, scene)
             images.append(soften(image, rng) if rng.random() < 0.6 else image)
             labels.append(patch_labels(self.sheet, scene, CELL))
-            settings.append(_setting(scene))
+            settings.append(setting_of(scene))
         nouns = torch.full((self.batch, world.MAX_GROUPS), -1, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             shown, _, setting = self.planner.look(to_tensor(images, self.device), nouns)
-        sight, ground = self._sight_loss(shown, labels), self._setting_loss(setting, settings)
+        sight, ground = sight_loss(shown, labels), setting_loss(setting, settings)
         return sight + ground, {"sight": float(sight.detach()), "setting": float(ground.detach())}
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
@@ -160,8 +152,8 @@ class PlanTask:
                     to_tensor([item[2] for item in drawn], self.device),
                     noun_indices(kinds).to(self.device),
                 )
-                sight = self._sight_loss(shown, [item[3] for item in drawn])
-                sight = sight + self._setting_loss(setting, [item[4] for item in drawn])
+                sight = sight_loss(shown, [item[3] for item in drawn])
+                sight = sight + setting_loss(setting, [item[4] for item in drawn])
             loss, figures = planning_loss(
                 self.planner, rows, level, noise, states, mask, named, seen
             )
@@ -183,9 +175,3 @@ class PlanTask:
         )
         export_pipeline(planner.half().eval(), self.recipe, folder, self.text)
         (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
-def _setting(scene: Scene) -> tuple[int, int]:
-    """Indices of background and style, 0 for no style."""
-    style = 0 if scene.style is None else 1 + world.STYLES.index(scene.style)
-    return world.BACKGROUNDS.index(scene.background), style

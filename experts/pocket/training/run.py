@@ -10,7 +10,11 @@ import torch
 
 from experts.pocket.recipes import RECIPES, Recipe
 from experts.pocket.sprites import SpriteSheet, cache_folder
+from experts.pocket.training.enlarger import EnlargerTask
 from experts.pocket.training.loop import Schedule, Task, train
+from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.sight import SightTask
+from experts.pocket.training.vqa import CriticTask
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,16 +42,14 @@ def build(
 
         return TextTask(sheet, seed, batch, device)
     if recipe.task == "critic":
-        from experts.pocket.training.vqa import CriticTask
-
         return CriticTask(sheet, seed, batch, device)
+    if recipe.task == "sight":
+        return SightTask(sheet, seed, batch, device)
     if recipe.task == "detector":
         from experts.pocket.training.detector import DetectorTask
 
         return DetectorTask(sheet, seed, batch, device)
     if recipe.task == "enlarge":
-        from experts.pocket.training.enlarger import EnlargerTask
-
         return EnlargerTask(sheet, seed, batch, device)
     if recipe.task.startswith("plan"):
         from experts.pocket.training.planning import PlanTask
@@ -79,6 +81,13 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     text = beside if beside.is_dir() else packaged
     sheet = SpriteSheet.load()
     task = build(recipe, sheet, options.seed, batch, device, text)
+    if isinstance(task, CriticTask | SightTask | EnlargerTask):
+        trained = (out.parent, packaged.parent)
+        painters = [f for f in trained if (f / RECIPES["painter"].folder.name).is_dir()]
+        if painters and options.painted:
+            painted = PaintedScenes(sheet, options.seed, options.painted)
+            painted.load(root, painters[0])
+            task.painted = painted
     source = options.start
     if source is None and recipe.start is not None:
         source = root / recipe.start / "checkpoint.pt"

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import ViltConfig, ViltForQuestionAnswering
@@ -30,7 +31,10 @@ from experts.pocket.scenes import Scene
 from experts.pocket.scope import critic_scope
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
+from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.tensors import to_tensor
+
+Bytes = NDArray[np.uint8]
 
 MAX_TOKENS = 24
 PATCH = 8
@@ -38,6 +42,8 @@ QUESTIONS = 6
 DENSE_LAYER = 4
 RUINED = 0.12
 """Share of pictures in which one kind of object is spoiled, and the right answer is no."""
+PAINTED = 0.4
+"""Share of pictures that the renderer painted."""
 LETTERED = 0.08
 """Share of pictures with letters on them."""
 COUNTS = 5
@@ -190,6 +196,23 @@ class CriticTask:
         torch.manual_seed(seed)
         self.critic = CriticModel(critic_config(len(self.tokenizer), **sizes)).to(device)
         self.model: nn.Module = self.critic
+        self.painted: PaintedScenes | None = None
+
+    def _pictured(
+        self, rng: np.random.Generator, ghost: Bytes | None
+    ) -> tuple[Bytes, Scene, tuple[str, ...], str]:
+        """A picture, what it shows, kinds not to be asked about, and a kind that is spoiled."""
+        if self.painted is not None and rng.random() < PAINTED:
+            scene, image = self.painted.sample(rng)
+            # Of a style it is not certain that the renderer got it right.
+            unsure = () if scene.style is None else ("style",)
+            return degrade(image, rng) if rng.random() < 0.4 else image, scene, unsure, ""
+        scene, _ = sample_scene(self.sheet, rng)
+        if rng.random() < RUINED:
+            image, judged, doubtful = ruin(self.sheet, scene, rng)
+            ruined = next(n for n in scene.nouns() if n not in judged.nouns())
+            return degrade(image, rng, ghost), judged, doubtful, ruined
+        return degrade(render(self.sheet, scene), rng, ghost), scene, (), ""
 
     def start_from(self, state: dict[str, Any]) -> None:
         """Takes over the averaged weights of a checkpoint of the same sizes."""
@@ -201,21 +224,12 @@ class CriticTask:
         scenes = []
         ghost = None
         for _ in range(size):
-            scene, _ = sample_scene(self.sheet, rng)
-            doubtful: tuple[str, ...] = ()
-            ruined = ""
-            if rng.random() < RUINED:
-                image, judged, doubtful = ruin(self.sheet, scene, rng)
-                ruined = next(n for n in scene.nouns() if n not in judged.nouns())
-                scene = judged
-            else:
-                image = render(self.sheet, scene)
-            shown = degrade(image, rng, ghost)
-            images.append(letter(shown, rng) if rng.random() < LETTERED else shown)
+            image, scene, doubtful, ruined = self._pictured(rng, ghost)
+            images.append(letter(image, rng) if rng.random() < LETTERED else image)
             ghost = image
             for index in range(count):
                 question = ask(scene, rng)
-                while question.subject in doubtful:
+                while question.subject in doubtful or question.kind in doubtful:
                     question = ask(scene, rng)
                 if ruined and index < 2:
                     question = Question(f"Is there {article(ruined)}?", False, "existence", ruined)

@@ -24,6 +24,9 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BertModel, PreTrainedTokenizerFast
 
+from experts.pocket.matte import keep_objects
+from experts.pocket.sight_net import SightNet
+
 DATA_SCALE = 0.5
 """About the standard deviation of the pictures' pixels in [-1, 1]."""
 
@@ -154,7 +157,6 @@ def load_part(folder: Path, name: str, dtype: Any) -> Any:
     if name == "text_encoder":
         return _load_encoder(folder).to(dtype)
     from experts.pocket.layout_map import LayoutMap
-    from experts.pocket.sight_net import SightNet
 
     kind = {"unet": UNet2DConditionModel, "layout_map": LayoutMap, "sight": SightNet}[name]
     return kind.from_pretrained(
@@ -373,7 +375,34 @@ class _PocketPipeline(DiffusionPipeline):  # type: ignore[misc]
 
 
 class PocketEditPipeline(_PocketPipeline):
-    """Edits a picture as an instruction says, and leaves the rest of it as it is."""
+    """Edits a picture as an instruction says, and leaves the rest of it as it is.
+
+    Args:
+        unet: Predicts the picture, and which of its pixels change.
+        text_encoder: Shared with all others.
+        tokenizer: Likewise.
+        scheduler: Flow matching.
+        sight: Tells where objects are, which stay as they are on another background.
+        native_size: Side of pictures.
+        shared_sha256: Hashes of the shared parts.
+    """
+
+    sight: SightNet
+    model_cpu_offload_seq = "text_encoder->sight->unet"
+    shared_parts: ClassVar[dict[str, str]] = {**_PocketPipeline.shared_parts, "sight": "sight"}
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        text_encoder: Any,
+        tokenizer: Any,
+        scheduler: FlowMatchEulerDiscreteScheduler,
+        sight: SightNet,
+        native_size: int = 64,
+        shared_sha256: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(unet, text_encoder, tokenizer, scheduler, native_size, shared_sha256)
+        self.register_modules(sight=sight)
 
     @torch.no_grad()
     def __call__(
@@ -417,8 +446,11 @@ class PocketEditPipeline(_PocketPipeline):
         prompts = self._prompts(prompt, num_images_per_prompt)
         images = self._paired(prompts, image, num_images_per_prompt)
         size = int(self.config.native_size)
+        before = self._before(images).to(self._execution_device, self.unet.dtype)
         pixels = self._sample(
-            prompts, self._before(images), num_inference_steps, guidance_scale,
+            prompts, before, num_inference_steps, guidance_scale,
             generator, callback_on_step_end, callback_on_step_end_tensor_inputs,
         )  # fmt: skip
+        shown, _ = self.sight(before.to(self.sight.dtype))
+        pixels = keep_objects(before.float(), pixels, shown)
         return self._output(pixels, (width or size, height or size), output_type, return_dict)

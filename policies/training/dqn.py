@@ -40,7 +40,7 @@ EXPORTS = 10
 
 
 class DqnSettings(Value):
-    """Deep Q-learning (Mnih et al., Nature 2015); the paper gives no numbers of its own.
+    """Deep Q-learning (Mnih et al., Nature 2015). The numbers are ours, not the paper's.
 
     Attributes:
         hidden: Widths of the layers between.

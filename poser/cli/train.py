@@ -78,7 +78,7 @@ def train(
     from poser.cli.train_view import watch_training
 
     training = Training(asked, folder, live=live, device=device)
-    if live and any(s.world == "pixels" for s in asked.stages):
+    if registry or (live and any(s.world == "pixels" for s in asked.stages)):
         from poser.compose.worlds import live_worlds
 
         training.make_world = live_worlds(registry_files(registry), critic)

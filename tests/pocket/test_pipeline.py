@@ -33,13 +33,13 @@ def build(kind: str) -> Any:
     model = Denoiser((32, 32, 32), 32, kind == "edit").eval()
     encoder = BertModel(text_config(len(tokenizer), **SIZES)).eval()
     scheduler = FlowMatchEulerDiscreteScheduler()
+    sight = SightNet(8, 16, 16).eval()
     if kind == "edit":
-        pipeline: Any = PocketEditPipeline(model.unet, encoder, tokenizer, scheduler)
+        pipeline: Any = PocketEditPipeline(model.unet, encoder, tokenizer, scheduler, sight)
     else:
         planner = SlotPlanner(looks=kind == "repaint", text_width=32, width=32, layers=1).eval()
         parts = (planner, model.layout, model.unet, encoder, tokenizer, scheduler)
         if kind == "repaint":
-            sight = SightNet(8, 16, 16).eval()
             pipeline = PocketRepaintPipeline(*parts, sight, candidates=2)
         else:
             pipeline = PocketTextToImagePipeline(*parts)

@@ -27,6 +27,7 @@ from experts.pocket.pipeline import (
     SCHEDULER_SHIFT,
     PocketEditPipeline,
     encode_text,
+    load_part,
     load_text_encoder,
     predict,
 )
@@ -287,9 +288,9 @@ class DiffusionTask:
     def export(self, averaged: dict[str, Tensor], folder: Path, record: dict[str, Any]) -> None:
         """Saves the averaged weights in float16.
 
-        A model that edits becomes a diffusers pipeline. Its text encoder is not saved again: it
-        stands in the folder beside, and its hash in the pipeline's configuration. A model that
-        draws is part of several pipelines: its UNet and layout map are saved by themselves.
+        A model that edits becomes a diffusers pipeline. What it shares with others is not saved
+        again: it stands in folders beside, and its hash in the pipeline's configuration. A model
+        that draws is part of several pipelines: its UNet and layout map are saved by themselves.
         """
         unet = UNet2DConditionModel.from_config(self.denoiser.unet.config)
         unet.load_state_dict(
@@ -309,11 +310,16 @@ class DiffusionTask:
             layout.half().eval().save_pretrained(folder / "layout_map")
             unet.half().eval().save_pretrained(folder / "unet")
             return
+        root = self.text.parent
+        if not (root / "sight" / "sight").is_dir():
+            unet.half().eval().save_pretrained(folder / "unet")
+            return
         pipeline = PocketEditPipeline(
             unet=unet.half().eval(),
             text_encoder=self.text_encoder,
             tokenizer=self.tokenizer,
             scheduler=FlowMatchEulerDiscreteScheduler(shift=SCHEDULER_SHIFT),
+            sight=load_part(root / "sight", "sight", torch.float16),
             native_size=world.NATIVE_SIZE,
         )
-        pipeline.save_sharing(folder, self.text.parent)
+        pipeline.save_sharing(folder, root)

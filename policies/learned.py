@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from policies.scorer import Scorer
 
 SHIPPED = Path(__file__).parent / "weights" / "default"
-"""Where the policy that ships is, once one does."""
+"""Where the policy that ships is."""
 
 
 class NoPolicyError(PoserError):
-    """No trained policy ships with this version."""
+    """The trained policy that ships is not there."""
 
     exit_code: ClassVar[int] = 2
 
@@ -69,12 +69,12 @@ class LearnedPolicy:
             pictures: Likewise.
 
         Raises:
-            NoPolicyError: None ships.
+            NoPolicyError: The one that ships is not there.
             PolicyFileError: The files are missing, damaged or of another version.
         """
         if folder is None and not (SHIPPED / CARD).is_file():
             raise NoPolicyError(
-                "no trained policy ships with this version",
+                "the trained policy that ships is not in this installation",
                 remedy="train one: poser train --config examples/train.yaml, "
                 "then give its folder with --policy",
             )

@@ -20,6 +20,10 @@ class Ranges(Value):
         dependent: Share of commands that build on another (to recolour what was added).
         drawers: Share of the other experts that draw from text.
         specialists: Share of experts that serve one to three ops well rather than most a little.
+        hardness: Least and greatest standard deviation, in log odds, of how much harder or easier
+            one command is than another of its op, for all experts alike.
+        knack: Likewise for one expert at one command: who has failed at it is likely to fail again,
+            and another expert may do it.
         trials: Fewest and most trials that a rate was measured by (drawn on a log scale).
         shift: Standard deviation of the true rate about the rate on the tasks of the probe.
         unmeasured: Share of experts without a table.
@@ -56,6 +60,8 @@ class Ranges(Value):
     dependent: UnitInterval = 0.45
     drawers: UnitInterval = 0.25
     specialists: UnitInterval = 0.6
+    hardness: tuple[NonNegative, NonNegative] = (0.0, 1.5)
+    knack: tuple[NonNegative, NonNegative] = (0.0, 2.0)
     trials: tuple[Count, Count] = (8, 256)
     shift: NonNegative = 0.08
     unmeasured: UnitInterval = 0.1

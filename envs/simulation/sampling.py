@@ -1,6 +1,7 @@
 """What comes of simulated calls: drawn for many episodes at once.
 
-A call of an expert at a command settles it with the expert's true success at the op. What holds
+A call of an expert at a command settles it with the expert's true success at the op, more or less
+by how well that command suits it, which stays the same throughout an episode. What holds
 besides outlasts the edit with the expert's true kept rate, criterion by criterion; what does not
 hold comes to hold with a little luck. Drawing the whole plan tries every command that the expert
 serves, with a success that falls with their number. The critic's score of a criterion is the
@@ -27,7 +28,18 @@ FATAL_SHARE = 0.1
 
 READ = frozenset(
     (
-        *("commands", "op", "judged", "task", "rate", "kept", "crowding", "outage", "refusal"),
+        *(
+            "commands",
+            "op",
+            "judged",
+            "task",
+            "rate",
+            "ease",
+            "kept",
+            "crowding",
+            "outage",
+            "refusal",
+        ),
         *("base", "sureness", "noise", "blind", "critic_outage", "luck", "partial"),
         "feedback_gain",
     )
@@ -81,6 +93,7 @@ def sample_calls(
     chosen = np.arange(most) == row[:, None]
     at = np.where(whole[:, None], serving & (draws[:, None] | unsettled), chosen & worlds.commands)
     rate = np.take_along_axis(worlds.rate[each, expert], worlds.op, axis=1)
+    rate = eased(rate, worlds.ease[each, :, expert])
     crowd = np.maximum(0, at.sum(axis=1) - 1) * worlds.crowding[each, expert]
     chance = rate * np.exp(-crowd * whole)[:, None]
     if again is not None:
@@ -106,3 +119,8 @@ def sample_calls(
     unjudged = fate[:, 3] < worlds.critic_outage
     kind = np.select([fatal, outage, refused, unjudged], [FATAL, OUTAGE, REFUSED, UNJUDGED], WORKED)
     return Sampled(kind, after, score)
+
+
+def eased(rate: Floats, ease: Floats) -> Floats:
+    """Rates in [0, 1] with this much added to their log odds; those of 0 and 1 stay."""
+    return rate / np.maximum(rate + (1.0 - rate) * np.exp(-ease), 1e-12)

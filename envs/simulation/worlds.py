@@ -59,6 +59,7 @@ class Worlds:
         task: Its task as an index of :data:`envs.layout.TASKS`, (B, E).
         able: Whether it serves an op, (B, E, ops).
         rate: Its true success at an op, (B, E, ops).
+        ease: By how much an expert's log odds at a command differ from those at its op, (B, C, E).
         trials: How often an op was measured; 0 for not at all, (B, E, ops).
         successes: How often that went well, (B, E, ops).
         stated: What its entry says of its success at an op, (B, E, ops).
@@ -100,6 +101,7 @@ class Worlds:
     task: Ints
     able: Bools
     rate: Floats
+    ease: Floats
     trials: Ints
     successes: Ints
     stated: Floats
@@ -194,6 +196,7 @@ def draw_worlds(
     else:
         parts |= known.parts(rng, layout, ranges, parts["op"])
     parts |= _draw_rules(rng, count, ranges, parts)
+    parts["ease"] = _draw_ease(rng, ranges, parts)
     parts |= _draw_start(rng, parts)
     low, high = ranges.feedback_gain
     # Drawn last, and only where asked for, so that a seed gives the worlds that it gave before.
@@ -313,6 +316,16 @@ def _draw_experts(
         "closed": closed,
         "knows": ~(unknown & closed[:, None, :]),
     }
+
+
+def _draw_ease(rng: np.random.Generator, ranges: Ranges, parts: dict[str, Any]) -> Floats:
+    count, commands = parts["op"].shape
+    experts = parts["experts"].shape[1]
+    alike = _between(rng, *ranges.hardness, count)[:, None, None]
+    apart = _between(rng, *ranges.knack, count)[:, None, None]
+    hard = alike * rng.standard_normal((count, commands, 1))
+    ease: Floats = hard + apart * rng.standard_normal((count, commands, experts))
+    return ease
 
 
 def _draw_rules(

@@ -220,6 +220,15 @@ class TrainConfig(Value):
         ranges = stage.ranges.model_copy(update={"cost_weights": 0.0})
         return stage.model_copy(update={"ranges": ranges, "cost_weight": 0.0})
 
+    @property
+    def anonymous(self) -> TrainConfig:
+        """The same without where on this machine its prompts are."""
+        stages = [
+            s.model_copy(update={"prompts": tuple(Path(p).name for p in s.prompts)})
+            for s in self.stages
+        ]
+        return self.model_copy(update={"stages": tuple(stages)})
+
     def leg(self, stage: Stage) -> int:
         """Environment steps of one leg of a stage."""
         return stage.envs * self.ppo.rollout * self.updates

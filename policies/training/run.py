@@ -267,7 +267,7 @@ class Training:
             worlds=self._at.worlds,
             ablate=self.config.ablate,
             training={
-                "config": self.config.to_dict(),
+                "config": self.config.anonymous.to_dict(),
                 "stage": last["stage"],
                 "steps": self._at.steps,
                 "seconds": last["seconds"],

@@ -163,7 +163,8 @@ def test_its_spaces_are_those_of_the_environment() -> None:
 def test_better_experts_settle_more_and_a_kept_rate_of_one_breaks_nothing() -> None:
     """10,000 calls: shares are what the world says, within four standard errors."""
     count = 10_000
-    ranges = Ranges(commands=(4, 4), experts=(4, 4), blind=(0.0, 0.0))
+    none = (0.0, 0.0)
+    ranges = Ranges(commands=(4, 4), experts=(4, 4), blind=none, hardness=none, knack=none)
     one = draw_worlds(np.random.default_rng(3), 1, LAYOUT, ranges)
     worlds = one.rows(np.zeros(count, np.int64))
     worlds.kept[:] = 0.8

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from envs.calling import Caller, critic_failure, expert_failure
+from envs.calling import Caller, critic_failure, expert_failure, judgement_key
 from envs.outcomes import LiveOutcomes, Outcome
 from envs.state import State
 from experts.base import Expert, Generated
@@ -103,12 +104,21 @@ def _served(
         expert = caller.expert(expert_id)
     except ExpertError as error:
         return [expert_failure(error, time.perf_counter() - started) for _ in requests]
+    billed = 0.0
     if len(requests) > 1:
         try:
             return [*expert.generate(requests, pictures)]
-        except ExpertError:
-            pass  # one of them may be at fault: each is made by itself
-    return [_served_alone(expert, request, pictures) for request in requests]
+        except ExpertError as error:
+            # One of them may be at fault: each is made by itself. What was billed stays billed.
+            billed = error.cost
+    made = [_served_alone(expert, request, pictures) for request in requests]
+    if billed:
+        first, cost = made[0], made[0].cost + billed
+        if isinstance(first, ExpertFailure):
+            made[0] = first.model_copy(update={"cost": cost})
+        else:
+            made[0] = replace(first, cost=cost)
+    return made
 
 
 def _served_alone(
@@ -160,12 +170,22 @@ def _judged_together(
     critic = asked[positions[0]][0].caller.critic
     if len(positions) < 2 or not isinstance(critic, BatchCritic):
         return {}
-    ordered = sorted(positions, key=lambda n: images[n].sha256)
-    pairs = [(asked[n][1].plan, asked[n][0].caller.images.get(images[n].sha256)) for n in ordered]
+    keys = {n: judgement_key(critic, asked[n][1].plan, images[n]) for n in positions}
+    first: dict[str, int] = {}
+    for n in sorted(positions, key=lambda n: (images[n].sha256, keys[n])):
+        first.setdefault(keys[n], n)
+    pairs = [
+        (asked[n][1].plan, asked[n][0].caller.images.get(images[n].sha256)) for n in first.values()
+    ]
+    started = time.perf_counter()
     try:
-        return dict(zip(ordered, critic.judge_many(pairs), strict=True))
+        judged = dict(zip(first, critic.judge_many(pairs), strict=True))
     except CriticError:
         return {}
+    seconds = (time.perf_counter() - started) / len(positions)
+    for n in positions:
+        asked[n][0].caller.outside_seconds += seconds
+    return {n: judged[keys[n]] for n in positions}
 
 
 class _Pictures:

@@ -23,6 +23,7 @@ from envs.observation import ObservationEncoder
 from envs.outcomes import LiveOutcomes, Outcome
 from envs.rules import Rules
 from envs.state import State
+from envs.transition import interrupted
 from policies.proposing import Proposer, one_of
 from poser.core.action import Action, Call, Stop
 from poser.core.critique import CriticFailure, Critique
@@ -449,7 +450,7 @@ def _found(branches: Sequence[_Branch], value: Value, account: Account) -> Found
         bonus = rules.unjudged_bonus * len(champion.carried_out) if champion else 0.0
         return value(branch.state) + bonus
 
-    whole = [b for b in branches if not b.rollout.truncated] or branches
+    whole = [b for b in branches if not interrupted(b.rollout.state)] or branches
     best = max(whole, key=lambda b: (final(b), b.own, -b.state.spent))  # the first of equals
     spent, calls, seconds = account.spent, account.calls, account.seconds
     return Found(best.rollout, spent, calls, seconds, best.reasons, best.changes)

@@ -142,11 +142,11 @@ def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place
             else:
                 new += [group * slots.EACH + i for i in painted]
         _take_place(rows[index], new, freed)
-        _make_room(rows[index], new[len(freed) :], chances[index], named)
+        _make_room(rows[index], new[len(freed) :], chances[index])
     return rows
 
 
-def others(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place: bool) -> Tensor:
+def others(rows: Tensor, shown: Tensor, in_place: bool) -> Tensor:
     """Where a picture shows what an edit is not about: (batch, 1, 16, 16), 1 or 0.
 
     Such a place is left as it is: what is painted stands behind it, and what is emptied is emptied
@@ -155,30 +155,32 @@ def others(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place
     Args:
         rows: Settled rows (batch, slots, 7).
         shown: Logits of what each cell shows (batch, labels, 16, 16).
-        kinds: Kinds of object that each text names.
         in_place: As in `settle`.
     """
     chances = shown[:, : len(slots.NOUNS)].float().sigmoid()
     kept = torch.zeros_like(chances[:, :1])
-    for index, named in enumerate(kinds):
+    for index in range(len(rows)):
         own = torch.zeros_like(kept[0, 0])
         apart = chances[index].clone()
-        for group, noun in enumerate(named):
-            part = rows[index, group * slots.EACH : (group + 1) * slots.EACH, 0]
-            if (part == slots.EMPTIED).any() or (in_place and (part == slots.PAINTED).any()):
-                own = torch.maximum(own, apart[slots.NOUNS.index(noun)])
-                apart[slots.NOUNS.index(noun)] = 0
+        about = _kinds(rows[index], slots.EMPTIED)
+        if in_place:
+            about |= _kinds(rows[index], slots.PAINTED)
+        for noun in about:
+            own = torch.maximum(own, apart[noun])
+            apart[noun] = 0
         kept[index, 0] = ((apart.amax(0) >= SURE) & (own < LIKELY)).to(kept.dtype)
     return kept
 
 
 def _empty(part: Tensor, emptied: list[int], painted: list[int], found: list[Box]) -> None:
+    noun = int(part[0, 1])
     everything = not painted and len(emptied) >= len(found)
     free = [i for i in range(slots.EACH) if i not in painted]
     for i in free:
         part[i, 0] = slots.ABSENT
     for i, (x, y, side) in zip(free, found if everything else found[: len(emptied)], strict=False):
-        part[i] = torch.tensor([slots.EMPTIED, 0, 0, x, y, side + CELL, 0], dtype=part.dtype)
+        row = [slots.EMPTIED, noun, 0, x, y, side + CELL, 0]
+        part[i] = torch.tensor(row, dtype=part.dtype)
 
 
 def _take_place(rows: Tensor, new: list[int], freed: list[Box]) -> None:
@@ -187,15 +189,14 @@ def _take_place(rows: Tensor, new: list[int], freed: list[Box]) -> None:
         rows[i, 5] = rows[i, 5].clamp(min=min(side, world.LARGE), max=side + CELL)
 
 
-def _make_room(
-    rows: Tensor, new: list[int], chances: NDArray[np.float32], named: Sequence[str]
-) -> None:
+def _kinds(rows: Tensor, kind: int) -> set[int]:
+    """Indices of the kinds of object that rows (slots, 7) of a kind are of."""
+    return {int(noun) for noun in rows[rows[:, 0] == kind][:, 1]}
+
+
+def _make_room(rows: Tensor, new: list[int], chances: NDArray[np.float32]) -> None:
     """Moves new objects a little, to where they cover least of what stays."""
-    emptied = {
-        slots.NOUNS.index(noun)
-        for group, noun in enumerate(named)
-        if (rows[group * slots.EACH : (group + 1) * slots.EACH, 0] == slots.EMPTIED).any()
-    }
+    emptied = _kinds(rows, slots.EMPTIED)
     stay = [i for i in range(len(slots.NOUNS)) if i not in emptied]
     shows = 1 - np.prod(1 - chances[stay], 0)
     taken = np.kron(shows, np.ones((CELL, CELL), np.float32))
@@ -229,4 +230,5 @@ def _repaint(rows: Tensor, part: Tensor, painted: list[int], found: list[Box]) -
     free = [i for i in range(len(rows)) if rows[i, 0] == slots.ABSENT]
     smaller = [box for box in found[: slots.EACH] if resized and box[2] > planned]
     for i, (x, y, side) in zip(free, smaller, strict=False):
-        rows[i] = torch.tensor([slots.EMPTIED, 0, 0, x, y, side + CELL, 0], dtype=rows.dtype)
+        row = [slots.EMPTIED, int(first[1]), 0, x, y, side + CELL, 0]
+        rows[i] = torch.tensor(row, dtype=rows.dtype)

@@ -269,7 +269,7 @@ class PocketRepaintPipeline(_SlotPipeline):
         in_place = bool(self.config.in_place)
         rows = settle(rows, shown, kinds, in_place)
         layout = self._map(rows)
-        stays = outside(rows, size, others(rows, shown, kinds, in_place))
+        stays = outside(rows, size, others(rows, shown, in_place))
         pixels = self._sample(
             setting_texts(setting), None, num_inference_steps, 1.0, generator, callback_on_step_end,
             callback_on_step_end_tensor_inputs, layout, (before, stays),

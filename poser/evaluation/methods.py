@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     *("random", "single", "best-of-4", "best-of@METHOD", "router", "bandit", "bandit:FILE"),
-    *("dqn:FOLDER", "FOLDER", "critic-beam:3", "critic-beam:3@METHOD", "oracle:3"),
+    *("dqn:FOLDER", "learned", "FOLDER", "critic-beam:3", "critic-beam:3@METHOD", "oracle:3"),
 )
 """The kinds of names, each of which ``+beam:3`` or ``+best-of:4`` may follow."""
 
@@ -272,12 +272,16 @@ def _feedback(base: str) -> str:
     from policies.export import read_card
     from policies.learned import SHIPPED
 
-    if base.startswith(("bandit", "dqn:", "best-of@")) or not is_learned(base):
+    if base == "bandit" or base.startswith(("bandit:", "dqn:", "best-of@")):
         return "none"
-    config = read_card(SHIPPED if base == "learned" else Path(base)).training.get("config")
+    if not is_learned(base):
+        return "none"
+    training = read_card(SHIPPED if base == "learned" else Path(base)).training
+    config = training.get("config")
     stages = config.get("stages") if isinstance(config, dict) else None
-    last = stages[-1] if isinstance(stages, list) and stages else None
-    return str(last.get("feedback", "none")) if isinstance(last, dict) else "none"
+    found = stages if isinstance(stages, list) else []
+    named = [s for s in found if isinstance(s, dict) and s.get("name") == training.get("stage")]
+    return str(named[0].get("feedback", "none")) if named else "none"
 
 
 def label_of(folder: Path) -> str:

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from poser.store.journal import DiskJournal
 
 MOST = 20_000
-"""Calls, and judgements, that are remembered in memory; the oldest are forgotten."""
+"""Judgements that are remembered in memory; the oldest are forgotten."""
+
+MOST_PIXELS = 200_000_000
+"""Pixels of pictures that are remembered in memory, likewise: about 600 MB."""
 
 T = TypeVar("T")
 
@@ -41,11 +44,13 @@ class Recent(Generic[T]):
     """The latest values by key.
 
     Args:
-        most: How many at most.
+        most: How much at most.
+        size: How much one value counts for; 1 where ``None``.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, most: int = MOST, size: Callable[[T], int] | None = None) -> None:
+        self._most, self._held = most, 0
+        self._size = size or (lambda _: 1)
         self._values: OrderedDict[str, T] = OrderedDict()
 
     def get(self, key: str) -> T | None:
@@ -56,9 +61,16 @@ class Recent(Generic[T]):
 
     def put(self, key: str, value: T) -> None:
         """Remembers a value."""
+        if (old := self._values.pop(key, None)) is not None:
+            self._held -= self._size(old)
         self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
+        self._held += self._size(value)
+        while self._held > self._most and len(self._values) > 1:
+            self._held -= self._size(self._values.popitem(last=False)[1])
+
+
+def _pixels(made: Generated) -> int:
+    return made.image.width * made.image.height
 
 
 @dataclass(slots=True)
@@ -76,7 +88,7 @@ class Memory:
     """
 
     paid: DiskJournal | None = None
-    pictures: Recent[Generated] = field(default_factory=Recent)
+    pictures: Recent[Generated] = field(default_factory=lambda: Recent(MOST_PIXELS, _pixels))
     critiques: Recent[Critique] = field(default_factory=Recent)
     expert_seconds: float = 0.0
     critic_seconds: float = 0.0
@@ -148,14 +160,17 @@ class RememberedExpert:
         found = {key: self.memory.picture(key) for key in keys}
         missing = [r for r, key in zip(requests, keys, strict=True) if found[key] is None]
         self.memory.known += len(requests) - len(missing)
-        if missing:
+        # What costs money is made one by one: each is kept before the next is paid for.
+        size = 1 if self.expert.spec.cost.usd > 0.0 else max(1, len(missing))
+        for at in range(0, len(missing), size):
+            part = missing[at : at + size]
             started = time.perf_counter()
             try:
-                made = self.expert.generate(missing, images)
+                made = self.expert.generate(part, images)
             finally:
                 self.memory.expert_seconds += time.perf_counter() - started
-            self.memory.made += len(missing)
-            for request, new in zip(missing, made, strict=True):
+            self.memory.made += len(part)
+            for request, new in zip(part, made, strict=True):
                 self.memory.keep_picture(request.key, new)
                 found[request.key] = new
         return [one for key in keys if (one := found[key]) is not None]
@@ -212,7 +227,9 @@ class RememberedCritic:
         missing = {k: one for k, one in zip(keys, asked, strict=True) if found[k] is None}
         started = time.perf_counter()
         try:
-            if len(missing) > 1 and isinstance(self.critic, BatchCritic):
+            together = self.cost == 0.0 and isinstance(self.critic, BatchCritic)
+            if together and len(missing) > 1:
+                assert isinstance(self.critic, BatchCritic), "just seen"
                 judged = self.critic.judge_many(list(missing.values()))
                 for key, critique in zip(missing, judged, strict=True):
                     found[key] = self._kept(key, missing[key][0], critique)

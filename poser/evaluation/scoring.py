@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envs.episodes import Rollout
 from envs.outcomes import LiveOutcomes
 from envs.transition import interrupted
 from poser.core.errors import PoserError
@@ -170,7 +171,7 @@ class Evaluation:
             number = missing[played.number]
             case = self.cases[number]
             finished += 1
-            if interrupted(played.found.rollout.state):
+            if by_outage(played.found.rollout):
                 results.outages[case.id] = _outage(played)
             else:
                 found[number] = self._score(method, case, played)
@@ -208,6 +209,21 @@ class Evaluation:
             end=state.end or "stopped",
             image=kept,
         )
+
+
+def by_outage(rollout: Rollout) -> bool:
+    """Whether outages decided an episode, so that it has no score.
+
+    They did where it could be gone on with, where it ended short of its aim with experts down, and
+    where a call failed and nothing was ever made.
+    """
+    state = rollout.state
+    if interrupted(state):
+        return True
+    if state.end in ("satisfied", "settled"):
+        return False
+    failed = any(step.infrastructure_failure for step in rollout.steps)
+    return bool(state.down) or (failed and state.champion is None)
 
 
 def _outage(played: Played) -> str:

@@ -80,7 +80,7 @@ def test_a_new_object_makes_room_for_what_is_there() -> None:
 def test_what_an_edit_is_not_about_stays_in_front() -> None:
     rows = _rows((0, [slots.EMPTIED, CAR, 0, 24, 24, 40, 0]))
     shown = _shown(car=(2, 2, 6, 6), tree=(6, 6, 10, 10))
-    kept = others(rows, shown, [["car"]], False)
+    kept = others(rows, shown, False)
     assert kept[0, 0, 8, 8] == 1
     assert kept[0, 0, 4, 4] == 0
     stays = outside(rows, 64, kept)

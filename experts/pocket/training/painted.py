@@ -53,11 +53,13 @@ class PaintedScenes:
         """Reads the pictures; what is missing is painted first and kept.
 
         Args:
-            folder: Where they are kept, as (pictures, 64, 64, 3) bytes, by the renderer's hash.
+            folder: Where they are kept, as (pictures, 64, 64, 3) bytes, by the hash of the renderer
+                and the seed.
             weights: Folder of the renderer and of the painter that uses it.
             report: Told how many there are.
         """
-        file = folder / f"painted-{digest_of(weights / 'renderer' / 'unet')[:12]}.npy"
+        name = f"painted-{digest_of(weights / 'renderer' / 'unet')[:12]}-seed{self.seed}.npy"
+        file = folder / name
         images = np.load(file, allow_pickle=False) if file.is_file() else np.zeros(
             (0, 64, 64, 3), np.uint8
         )  # fmt: skip
@@ -72,7 +74,9 @@ class PaintedScenes:
             images = np.concatenate([images, self._paint(pipeline, start)])
             if len(images) % (BATCH * 10) == 0 or len(images) >= self.count:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                np.save(file, images)
+                scratch = file.with_suffix(".writing.npy")
+                np.save(scratch, images)
+                scratch.replace(file)
                 report(len(images))
         self._images = images[: self.count]
 

@@ -116,8 +116,8 @@ def print_table(found: dict[str, Any]) -> None:
         dict.fromkeys(b for row in found["methods"] for b in row.get("by_requirements", {}))
     )
     bands.sort(key=lambda b: int(b.split()[0]))
-    heads = ["method", "requirements fulfilled", f"against {found['reference']}", *bands,
-             "prompts fulfilled", "$", "calls", "seconds", "not scored"]  # fmt: skip
+    heads = ["method", "requirements fulfilled", "critic's word", f"against {found['reference']}",
+             *bands, "prompts fulfilled", "$", "calls", "seconds", "not scored"]  # fmt: skip
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for row in found["methods"]:
         runs = len(row["runs"])
@@ -127,7 +127,8 @@ def print_table(found: dict[str, Any]) -> None:
             continue
         gain = found["differences"].get(row["method"])
         cells = [
-            name, text_of(row["share"]), text_of(gain, signed=True) if gain else "",
+            name, text_of(row["share"]), f"{row['phi']:.3f}",
+            text_of(gain, signed=True) if gain else "",
             *(f"{row['by_requirements'][b]['mean']:.3f}" if b in row["by_requirements"] else ""
               for b in bands),
             text_of(row["fulfilled"]), f"{row['usd']:.4f}", f"{row['calls']:.1f}",

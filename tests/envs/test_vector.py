@@ -164,3 +164,28 @@ def test_the_same_request_of_two_episodes_is_made_once_and_paid_by_both(tmp_path
     assert studio.painters["draw"].batches == [1]
     assert one.result == other.result
     assert one.result.cost == 0.02
+
+
+def test_what_a_failed_batch_billed_stays_billed(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    asked = asked_of(studio.drawn((1, 2)))
+    plain = sum(o.result.cost for o in outcomes_together(asked_of(studio.drawn((1, 2)))))
+    painter, painted = studio.painters["draw"], Batched.generate
+
+    def generate(requests: Sequence[ExpertRequest], images: ImageSource) -> list[Generated]:
+        if len(requests) > 1:
+            error = ExpertError("the connection broke")
+            error.cost = 0.5
+            raise error
+        return painted(painter, requests, images)
+
+    painter.generate = generate  # type: ignore[method-assign]
+    assert sum(o.result.cost for o in outcomes_together(asked)) == pytest.approx(plain + 0.5)
+
+
+def test_the_same_picture_is_judged_once(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    assert isinstance(studio.critic, BatchedCritic)
+    one, other, _ = outcomes_together(asked_of(studio.drawn((1, 1, 2))))
+    assert studio.critic.batches == (2,)
+    assert one.critique == other.critique

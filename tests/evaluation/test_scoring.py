@@ -242,3 +242,13 @@ def test_learned_policies_by_folder(tmp_path: Path) -> None:
     assert all(len(r.scored) == len(studio.cases) for r in found)
     modes = [method_named(f, studio.setting, work=tmp_path).identity for f in folders]
     assert [m.rpartition("@")[2] for m in modes] == ["none", "text"]
+
+
+def test_one_failed_call_without_a_picture_is_no_score(tmp_path: Path) -> None:
+    """A single call that fails is not retried by that method, and nothing is marked down."""
+    studio = Studio(tmp_path)
+    for painter in studio.painters.values():
+        painter.fails = [ExpertError("timed out") for _ in range(50)]
+    (results,) = studio.of("single")
+    assert not results.scored
+    assert results.outages

@@ -148,7 +148,7 @@ def _judge(
     for n in images:
         by_critic.setdefault(id(asked[n][0].caller.critic), []).append(n)
     for same in by_critic.values():
-        together = _judged_together(asked, images, same)
+        together, billed = _judged_together(asked, images, same)
         for n in same:
             live, state = asked[n][0], asked[n][1]
             critique = together.get(n)
@@ -160,16 +160,19 @@ def _judge(
                 critiques[n] = critique
             except CriticError as error:
                 critiques[n] = critic_failure(error, critique.seconds)
+        first = critiques[same[0]]
+        if billed and first is not None:
+            critiques[same[0]] = first.model_copy(update={"cost": first.cost + billed})
     return critiques
 
 
 def _judged_together(
     asked: Sequence[Asked], images: dict[int, ImageRef], positions: Sequence[int]
-) -> dict[int, Critique]:
-    """Critiques by position, empty where the critic cannot judge them in one go."""
+) -> tuple[dict[int, Critique], float]:
+    """Critiques by position, none where the critic cannot judge them in one go; what it billed."""
     critic = asked[positions[0]][0].caller.critic
     if len(positions) < 2 or not isinstance(critic, BatchCritic):
-        return {}
+        return {}, 0.0
     keys = {n: judgement_key(critic, asked[n][1].plan, images[n]) for n in positions}
     first: dict[str, int] = {}
     for n in sorted(positions, key=lambda n: (images[n].sha256, keys[n])):
@@ -180,12 +183,12 @@ def _judged_together(
     started = time.perf_counter()
     try:
         judged = dict(zip(first, critic.judge_many(pairs), strict=True))
-    except CriticError:
-        return {}
+    except CriticError as error:
+        return {}, error.cost
     seconds = (time.perf_counter() - started) / len(positions)
     for n in positions:
         asked[n][0].caller.outside_seconds += seconds
-    return {n: judged[keys[n]] for n in positions}
+    return {n: judged[keys[n]] for n in positions}, 0.0
 
 
 class _Pictures:

@@ -19,14 +19,21 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
 from envs.encoders import HashedWords
 from envs.layout import COMMAND_FEATURES, Layout
 from envs.observation import ObservationEncoder
 from envs.state import State
 from policies.base import Decision
-from policies.export import PolicyFileError, card_text, read_weights, set_weights, write_files
+from policies.export import (
+    PolicyFileError,
+    card_text,
+    parsed_card,
+    read_weights,
+    set_weights,
+    write_files,
+)
 from poser.core.action import Action
 from poser.core.capability import CapabilityTable
 from poser.core.errors import PoserError
@@ -206,18 +213,7 @@ class DqnPolicy:
 
 
 def _read_card(path: Path) -> DqnCard:
-    try:
-        card = DqnCard.from_json(path.read_bytes())
-    except OSError as error:
-        raise PolicyFileError(
-            f"there is no DQN in {path.parent}", remedy=f"give the folder that holds {CARD}"
-        ) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise PolicyFileError(
-            f"{path} is no DQN of this version: {where}: {first['msg']}", remedy=REMEDY
-        ) from error
+    card = parsed_card(DqnCard, path, "DQN", f"give the folder that holds {CARD}", REMEDY)
     if card.features != DqnCard.model_fields["features"].default:
         raise PolicyFileError(f"{path} was trained on other features", remedy=REMEDY)
     return card

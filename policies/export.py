@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -38,6 +38,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "context": CONTEXT_FEATURES,
 }
 """The names of the features by part, in their order."""
+
+AnyCard = TypeVar("AnyCard", bound=Value)
 
 REMEDY = "train one for this version: poser train --config train.yaml"
 
@@ -202,6 +204,31 @@ def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
     return weights
 
 
+def parsed_card(kind: type[AnyCard], path: Path, what: str, missing: str, other: str) -> AnyCard:
+    """The card in a file.
+
+    Args:
+        kind: Class of the card.
+        path: The file.
+        what: What it describes, for messages.
+        missing: What to do where there is none.
+        other: What to do where it is of another version.
+
+    Raises:
+        PolicyFileError: There is none, or it is of another version.
+    """
+    try:
+        return kind.from_json(path.read_bytes())
+    except OSError as error:
+        raise PolicyFileError(f"there is no {what} in {path.parent}", remedy=missing) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise PolicyFileError(
+            f"{path} is no {what} of this version: {where}: {first['msg']}", remedy=other
+        ) from error
+
+
 def read_card(folder: Path) -> PolicyCard:
     """What a folder says of its policy, checked against this version's features.
 
@@ -209,19 +236,8 @@ def read_card(folder: Path) -> PolicyCard:
         PolicyFileError: There is none, or it is of another version.
     """
     path = folder / CARD
-    try:
-        card = PolicyCard.from_json(path.read_bytes())
-    except OSError as error:
-        raise PolicyFileError(
-            f"there is no policy in {folder}",
-            remedy=f"give the folder that holds {CARD}, or train one: poser train",
-        ) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise PolicyFileError(
-            f"{path} is no policy of this version: {where}: {first['msg']}", remedy=REMEDY
-        ) from error
+    missing = f"give the folder that holds {CARD}, or train one: poser train"
+    card = parsed_card(PolicyCard, path, "policy", missing, REMEDY)
     for part, names in FEATURES.items():
         if card.features.get(part) != names:
             odd = sorted(set(card.features.get(part, ())) ^ set(names)) or ["their order"]

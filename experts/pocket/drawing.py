@@ -5,6 +5,7 @@ A scene gives the same pixels at every call, and the same layout at every scale.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -209,3 +210,31 @@ def mask_of(sheet: SpriteSheet, scene: Scene) -> NDArray[np.int16]:
         part = sprite[y0 - top : y1 - top, x0 - left : x1 - left, 3]
         out[y0:y1, x0:x1][part > 0.4] = index
     return out
+
+
+def render_twice(sheet: SpriteSheet, scene: Scene, scale: int) -> tuple[Bytes, Bytes]:
+    """A scene at native size and at `scale` times that, of exactly the same shapes.
+
+    The small one is shrunk rather than drawn: sprites of whole pixels are not quite of the same
+    shape. A style is applied to each by itself.
+
+    Args:
+        sheet: Sprites.
+        scene: What is shown.
+        scale: How many times as large the large one's sides are.
+
+    Returns:
+        Bytes (64, 64, 3) and (64 * scale, 64 * scale, 3).
+    """
+    large = render(sheet, replace(scene, style=None), scale)
+    small = np.rint(large.reshape(SIZE, scale, SIZE, scale, 3).mean((1, 3))).astype(np.uint8)
+    if scene.style is None:
+        return small, large
+    return _styled(small, scene, 1), _styled(large, scene, scale)
+
+
+def _styled(picture: Bytes, scene: Scene, scale: int) -> Bytes:
+    assert scene.style is not None, "a scene without a style is left as it is"
+    pixels = picture.astype(np.float32) / np.float32(255)
+    treated = stylise(pixels, scene.style, scene.background_seed, scale)
+    return np.rint(treated * 255).astype(np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 from typing import Final
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from experts.pocket import world
 from experts.pocket.degrade import soften
-from experts.pocket.drawing import SIZE, render, stylise
+from experts.pocket.drawing import render, render_twice
 from experts.pocket.edits import Edit, sample_edit
 from experts.pocket.language import background_phrase, counted, style_phrase
 from experts.pocket.requirements import (
@@ -298,17 +298,9 @@ def finish_task(sheet: SpriteSheet, scene: Scene, rng: np.random.Generator) -> T
         scene: What it shows.
         rng: Decides how the small picture is softened.
     """
-    # Shrunk rather than drawn small: sprites of whole pixels are not quite of the same shape.
-    large = render(sheet, replace(scene, style=None), FULL_SIZE)
-    small = large.reshape(SIZE, FULL_SIZE, SIZE, FULL_SIZE, 3).mean((1, 3))
-    pictures = [np.rint(small).astype(np.uint8), large]
-    if scene.style is not None:
-        for n, scale in enumerate((1, FULL_SIZE)):
-            pixels = pictures[n].astype(np.float32) / np.float32(255)
-            treated = stylise(pixels, scene.style, scene.background_seed, scale)
-            pictures[n] = np.rint(treated * 255).astype(np.uint8)
+    small, large = render_twice(sheet, scene, FULL_SIZE)
     kept = graph(_same(scene, scene))
-    return Task("finish", FINISHING, soften(pictures[0], rng), (), kept, pictures[1])
+    return Task("finish", FINISHING, soften(small, rng), (), kept, large)
 
 
 def sample_task(

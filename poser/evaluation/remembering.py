@@ -227,9 +227,8 @@ class RememberedCritic:
         missing = {k: one for k, one in zip(keys, asked, strict=True) if found[k] is None}
         started = time.perf_counter()
         try:
-            together = self.cost == 0.0 and isinstance(self.critic, BatchCritic)
-            if together and len(missing) > 1:
-                assert isinstance(self.critic, BatchCritic), "just seen"
+            # What costs money is judged one by one: each is kept before the next is paid for.
+            if len(missing) > 1 and self.cost == 0.0 and isinstance(self.critic, BatchCritic):
                 judged = self.critic.judge_many(list(missing.values()))
                 for key, critique in zip(missing, judged, strict=True):
                     found[key] = self._kept(key, missing[key][0], critique)

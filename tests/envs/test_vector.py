@@ -189,3 +189,19 @@ def test_the_same_picture_is_judged_once(tmp_path: Path) -> None:
     one, other, _ = outcomes_together(asked_of(studio.drawn((1, 1, 2))))
     assert studio.critic.batches == (2,)
     assert one.critique == other.critique
+
+
+def test_what_a_failed_batch_of_judgements_billed_stays_billed(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    assert isinstance(studio.critic, BatchedCritic)
+    plain = outcomes_together(asked_of(studio.drawn((1, 2))))
+
+    def judge_many(asked: Sequence[tuple[Plan, Image.Image]]) -> list[Critique]:
+        error = CriticError("the connection broke")
+        error.cost = 0.25
+        raise error
+
+    studio.critic.judge_many = judge_many  # type: ignore[method-assign]
+    billed = outcomes_together(asked_of(studio.drawn((1, 2))))
+    costs = [sum(o.critique.cost for o in many if o.critique) for many in (plain, billed)]
+    assert costs[1] == pytest.approx(costs[0] + 0.25)

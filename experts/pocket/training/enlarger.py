@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from experts.pocket import world
 from experts.pocket.degrade import soften
-from experts.pocket.drawing import SIZE, render, stylise
+from experts.pocket.drawing import render, render_twice
 from experts.pocket.enlarger import (
     CHANNELS,
     FACTOR,
@@ -78,12 +78,7 @@ def pairs(
     style = scene.style
     if style is None and rng.random() < STYLED:
         style = str(rng.choice(world.STYLES))
-    # Shrunk rather than drawn small: sprites of whole pixels are not quite of the same shape.
-    large = plain(sheet, scene)
-    small = np.rint(large.reshape(SIZE, FACTOR, SIZE, FACTOR, 3).mean((1, 3))).astype(np.uint8)
-    if style is not None:
-        small = _styled(small, style, scene.background_seed, 1)
-        large = _styled(large, style, scene.background_seed, FACTOR)
+    small, large = render_twice(sheet, replace(scene, style=style), FACTOR)
     found = []
     for _ in range(count):
         shown = small
@@ -97,11 +92,6 @@ def pairs(
 def plain(sheet: SpriteSheet, scene: Scene) -> Bytes:
     """A scene without its style, (256, 256, 3)."""
     return render(sheet, replace(scene, style=None), FACTOR)
-
-
-def _styled(picture: Bytes, style: str, seed: int, scale: int) -> Bytes:
-    treated = stylise(picture.astype(np.float32) / np.float32(255), style, seed, scale)
-    return np.rint(treated * 255).astype(np.uint8)
 
 
 def _charbonnier(off: Tensor) -> Tensor:

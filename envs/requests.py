@@ -9,6 +9,7 @@ from typing import Any
 
 from critic.rubric import applicable, mending
 from envs.legality import FINISHING, serves
+from envs.potential import gated_scores
 from envs.state import State, attempts
 from poser.core.action import ALL, Call
 from poser.core.critique import Critique
@@ -28,8 +29,9 @@ def build_request(
     repeated because the expert or the critic was down is the very same request, so that a result
     already paid for is found in the cache.
 
-    By ``rules.feedback`` a retry is told, besides, what the critique of the current picture says is
-    wrong; see :func:`retold`.
+    Where the current picture shows a part of what a command asks for, an editor is told what mends
+    the rest: "add three birds" would make five of two. By ``rules.feedback`` a retry is told,
+    besides, what the critique of the current picture says is wrong; see :func:`retold`.
 
     Args:
         state: Before the step.
@@ -129,10 +131,17 @@ def _defects(
 
 
 def _told(state: State, action: Call, command: Command | None, spec: ExpertSpec) -> str:
+    plan, frame, threshold = state.plan, state.current, state.rules.threshold
+    if frame is None or (command is not None and not command.asked):
+        return prompt_for(plan, command, spec)
     again = state.rules.retells and attempts(state, action.command) > 0
-    if not again or state.current is None or (command is not None and not command.asked):
-        return prompt_for(state.plan, command, spec)
-    return retold(state.plan, command, spec, state.current.critique, state.rules.threshold)
+    if not again and spec.needs_picture and command is not None:
+        score = gated_scores(plan, frame.critique, threshold)
+        held = [score[k.id] >= threshold for k in command.criteria if k.id in score]
+        again = any(held) and not all(held)
+    if not again:
+        return prompt_for(plan, command, spec)
+    return retold(plan, command, spec, frame.critique, threshold)
 
 
 def _short_caption(plan: Plan, spec: ExpertSpec) -> str:

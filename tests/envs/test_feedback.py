@@ -90,10 +90,18 @@ def test_an_editor_is_told_what_mends_the_command_worst_first(feedback: str) -> 
 
 @pytest.mark.parametrize("feedback", ["none", "reward"])
 def test_without_text_feedback_and_at_the_first_attempt_nothing_changes(feedback: str) -> None:
-    scores = (0.9, 0.3, 0.1, 0.0)
+    scores = (0.2, 0.3, 0.1, 0.0)
     assert told(state_of(feedback, *scores), "c1", EDITOR) == "add two blue birds"
     assert told(state_of("text", *scores, attempts=0), "c1", EDITOR) == "add two blue birds"
     assert told(state_of("none", *scores), ALL, DRAWER) == PLAN.prompt
+
+
+@pytest.mark.parametrize("feedback", ["none", "reward", "text"])
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_an_editor_is_not_told_to_add_what_is_there(feedback: str, attempts: int) -> None:
+    one_bird = state_of(feedback, 0.9, 0.3, 0.9, 0.0, attempts=attempts)
+    assert told(one_bird, "c1", EDITOR) == "there should be two birds"
+    assert told(one_bird, "c2", EDITOR) == "take the cat away"
 
 
 def test_a_redraw_gets_the_defects_after_the_prompt_and_nothing_that_is_to_be_absent() -> None:

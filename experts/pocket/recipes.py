@@ -37,11 +37,16 @@ class Recipe:
         horizon: Steps until the learning rate is down.
         batch: Pictures (or texts) a step.
         start: Model whose checkpoint it starts from; None starts from random weights.
-        scenes: What a model that draws or plans sees most: "any", "counts" or "layouts".
+        scenes: What a model that draws or plans sees: "any", "common", "counts" or "layouts"
+            (`experts.pocket.sampling.sample_drawn_scene`). For "counts" captions do not say what
+            stands where.
         operations: What an editing model is taught, and its share; empty for all as they come.
         channels: UNet channels by level.
-        in_place: Whether what an editing model paints are objects that are there already.
+        in_place: Whether what an editing model paints are objects that are there already; None:
+            where one of their kind is seen.
         candidates: Plans that an editing model makes, to paint the one that covers least.
+        settings: Whether an editing model repaints backgrounds and styles as well.
+        planner: Sizes of the planner that differ from the defaults of `SlotPlanner`.
     """
 
     name: str
@@ -55,29 +60,30 @@ class Recipe:
     scenes: str = "any"
     operations: tuple[tuple[str, float], ...] = ()
     channels: tuple[int, ...] = WIDE
-    in_place: bool = False
+    in_place: bool | None = False
     candidates: int = 1
+    settings: bool = False
+    planner: tuple[tuple[str, int], ...] = ()
 
 
 _ALL: Final = (
     Recipe("text", "text", _EXPERTS / "shared", 5, 1e-3, 6_000, batch=64),
     Recipe("renderer", "draw", _EXPERTS / "renderer", 60, 9e-4, 12_000, batch=16),
-    Recipe("painter", "plan", _EXPERTS / "painter", 3, 1e-3, 2_500, batch=48),
-    Recipe("counter", "plan", _EXPERTS / "counter", 3, 6e-4, 1_500, batch=48, start="painter",
-           scenes="counts"),
-    Recipe("layout", "plan", _EXPERTS / "layout", 3, 6e-4, 1_500, batch=48, start="painter",
-           scenes="layouts"),
+    Recipe("painter", "plan", _EXPERTS / "painter", 4, 1e-3, 1_500, batch=48, scenes="common",
+           planner=(("width", 96), ("layers", 3))),
+    Recipe("counter", "plan", _EXPERTS / "counter", 6, 1e-3, 2_000, batch=48, scenes="counts"),
+    Recipe("layout", "plan", _EXPERTS / "layout", 6, 1e-3, 2_000, batch=48, scenes="layouts"),
     Recipe("sight", "sight", _EXPERTS / "sight", 12, 1.5e-3, 4_500),
-    Recipe("editor", "plan edit", _EXPERTS / "editor", 20, 1e-3, 5_000,
-           operations=(("add", 0.26), ("add at relation", 0.22), ("count", 0.12), ("move", 0.08),
-                       ("replace", 0.12), ("remove", 0.1), ("recolour", 0.07), ("resize", 0.03)),
-           candidates=2),
-    Recipe("adder", "plan edit", _EXPERTS / "adder", 5, 6e-4, 1_500, start="editor",
-           operations=(("add", 0.4), ("add at relation", 0.3), ("count", 0.1), ("move", 0.1),
-                       ("replace", 0.1)), candidates=4),
-    Recipe("remover", "plan edit", _EXPERTS / "remover", 4, 6e-4, 1_500, start="editor",
+    Recipe("editor", "plan edit", _EXPERTS / "editor", 6, 1e-3, 2_500,
+           operations=(("add", 0.2), ("add at relation", 0.15), ("count", 0.1), ("move", 0.1),
+                       ("replace", 0.1), ("remove", 0.15), ("recolour", 0.15), ("resize", 0.05)),
+           planner=(("width", 64), ("layers", 2)), in_place=None, settings=True),
+    Recipe("adder", "plan edit", _EXPERTS / "adder", 20, 1e-3, 5_000,
+           operations=(("add", 0.36), ("add at relation", 0.28), ("count", 0.13), ("move", 0.1),
+                       ("replace", 0.13)), candidates=4),
+    Recipe("remover", "plan edit", _EXPERTS / "remover", 4, 6e-4, 1_500, start="adder",
            operations=(("remove", 0.8), ("count", 0.2))),
-    Recipe("recolourer", "plan edit", _EXPERTS / "recolourer", 4, 6e-4, 1_500, start="editor",
+    Recipe("recolourer", "plan edit", _EXPERTS / "recolourer", 4, 6e-4, 1_500, start="adder",
            operations=(("recolour", 0.65), ("resize", 0.35)), in_place=True),
     Recipe("scenery", "edit", _EXPERTS / "scenery", 20, 9e-4, 5_000,
            operations=(("background", 0.5), ("style", 0.5)), channels=NARROW),

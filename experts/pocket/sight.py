@@ -109,7 +109,9 @@ def cover(rows: Tensor, shown: Tensor) -> Tensor:
     return (inside.any(1) * taken).sum((1, 2)) + twice.sum((1, 2))
 
 
-def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place: bool) -> Tensor:
+def settle(
+    rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place: bool | None
+) -> Tensor:
     """Moves what a plan empties, or repaints in place, to where the picture shows it.
 
     A plan says what is to be done and roughly where; the eye knows where exactly. What takes the
@@ -120,7 +122,7 @@ def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place
         shown: Logits of what each cell shows (batch, labels, 16, 16).
         kinds: Kinds of object that each text names.
         in_place: Whether painted objects are those that are there (another colour, another size)
-            rather than new ones.
+            rather than new ones; None: where they are planned tells.
 
     Returns:
         The rows.
@@ -137,7 +139,8 @@ def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place
             if found and emptied:
                 _empty(part, emptied, painted, found)
                 freed += [] if painted else found
-            if found and painted and in_place:
+            there = _there(part, painted, found) if in_place is None else in_place
+            if found and painted and there:
                 _repaint(rows[index], part, painted, found)
             else:
                 new += [group * slots.EACH + i for i in painted]
@@ -146,7 +149,7 @@ def settle(rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place
     return rows
 
 
-def others(rows: Tensor, shown: Tensor, in_place: bool) -> Tensor:
+def others(rows: Tensor, shown: Tensor, in_place: bool | None) -> Tensor:
     """Where a picture shows what an edit is not about: (batch, 1, 16, 16), 1 or 0.
 
     Such a place is left as it is: what is painted stands behind it, and what is emptied is emptied
@@ -163,13 +166,22 @@ def others(rows: Tensor, shown: Tensor, in_place: bool) -> Tensor:
         own = torch.zeros_like(kept[0, 0])
         apart = chances[index].clone()
         about = _kinds(rows[index], slots.EMPTIED)
-        if in_place:
+        if in_place is not False:
             about |= _kinds(rows[index], slots.PAINTED)
         for noun in about:
             own = torch.maximum(own, apart[noun])
             apart[noun] = 0
         kept[index, 0] = ((apart.amax(0) >= SURE) & (own < LIKELY)).to(kept.dtype)
     return kept
+
+
+def _there(part: Tensor, painted: list[int], found: list[Box]) -> bool:
+    """Whether all painted objects of a kind are planned upon one of that kind."""
+    return all(
+        any(max(abs(float(part[i, 3]) - x), abs(float(part[i, 4]) - y)) < side / 2
+            for x, y, side in found)
+        for i in painted
+    )  # fmt: skip
 
 
 def _empty(part: Tensor, emptied: list[int], painted: list[int], found: list[Box]) -> None:

@@ -29,7 +29,8 @@ from experts.pocket.pipeline import (
 )
 from experts.pocket.planner import PLACES, SlotPlanner, named_in, noun_indices, setting_texts
 from experts.pocket.recipes import Recipe
-from experts.pocket.sight import cover, others, settle
+from experts.pocket.setting import asked_setting, repainted, with_setting
+from experts.pocket.sight import SURE, cover, others, settle
 from experts.pocket.sight_net import SightNet
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
 from experts.pocket.world import NATIVE_SIZE
@@ -179,8 +180,10 @@ class PocketRepaintPipeline(_SlotPipeline):
         sight: Tells what the picture shows where.
         native_size: Side of pictures.
         shared_sha256: Hashes of the shared parts.
-        in_place: Whether what is painted are objects that are there already.
+        in_place: Whether what is painted are objects that are there already; None: those that are
+            planned where one of their kind is seen.
         candidates: Plans of an edit, of which the one that covers least is painted.
+        settings: Whether it changes backgrounds and styles as well.
     """
 
     sight: SightNet
@@ -198,15 +201,16 @@ class PocketRepaintPipeline(_SlotPipeline):
         sight: SightNet,
         native_size: int = NATIVE_SIZE,
         shared_sha256: dict[str, str] | None = None,
-        in_place: bool = False,
+        in_place: bool | None = False,
         candidates: int = 1,
+        settings: bool = False,
     ) -> None:
         super().__init__(
             planner, layout_map, unet, text_encoder, tokenizer, scheduler, native_size,
             shared_sha256,
         )  # fmt: skip
         self.register_modules(sight=sight)
-        self.register_to_config(in_place=in_place, candidates=candidates)
+        self.register_to_config(in_place=in_place, candidates=candidates, settings=settings)
 
     def _freest(self, prompts: list[str], generator: Any, seen: Tensor, shown: Tensor) -> Tensor:
         """Of several plans for each prompt, the one that paints over least of what is there."""
@@ -217,6 +221,19 @@ class PocketRepaintPipeline(_SlotPipeline):
         best = covered.reshape(len(prompts), plans).argmin(1)
         first = torch.arange(len(prompts), device=best.device) * plans
         return rows[first + best]
+
+    def _repaint_settings(
+        self, prompts: list[str], rows: Tensor, kept: Tensor, told: list[str], shown: Tensor
+    ) -> None:
+        """Of what asks for another background or style: rows, what is kept, and words, changed."""
+        for index, prompt in enumerate(prompts):
+            background, style = asked_setting(self.tokenizer, prompt)
+            if background is None and style is None:
+                continue
+            rows[index] = repainted(rows[index], shown[index], style)
+            seen = shown[index, : len(NOUNS)].float().sigmoid().amax(0) >= SURE
+            kept[index, 0] = 0 if style is not None else seen.to(kept.dtype)
+            told[index] = with_setting(told[index], background, style)
 
     @torch.no_grad()
     def __call__(
@@ -266,12 +283,15 @@ class PocketRepaintPipeline(_SlotPipeline):
         _, seen, _ = self.planner.look(before, noun_indices(kinds).to(before.device))
         shown, setting = self.sight(before)
         rows = self._freest(prompts, generator, seen, shown)
-        in_place = bool(self.config.in_place)
-        rows = settle(rows, shown, kinds, in_place)
+        rows = settle(rows, shown, kinds, self.config.in_place)
+        kept = others(rows, shown, self.config.in_place)
+        told = setting_texts(setting)
+        if self.config.settings:
+            self._repaint_settings(prompts, rows, kept, told, shown)
         layout = self._map(rows)
-        stays = outside(rows, size, others(rows, shown, in_place))
+        stays = outside(rows, size, kept)
         pixels = self._sample(
-            setting_texts(setting), None, num_inference_steps, 1.0, generator, callback_on_step_end,
+            told, None, num_inference_steps, 1.0, generator, callback_on_step_end,
             callback_on_step_end_tensor_inputs, layout, (before, stays),
         )  # fmt: skip
         pixels = torch.lerp(pixels, before.float(), stays.float())
@@ -353,6 +373,7 @@ def export_pipeline(planner: SlotPlanner, recipe: Recipe, folder: Path, text: Pa
             sight=load_part(root / "sight", "sight", torch.float16),
             in_place=recipe.in_place,
             candidates=recipe.candidates,
+            settings=recipe.settings,
         )
     else:
         pipeline = PocketTextToImagePipeline(**parts)

@@ -89,6 +89,7 @@ class PlanTask:
         self.text_encoder.to(device)
         torch.manual_seed(seed)
         width = int(self.text_encoder.config.hidden_size)
+        sizes = {**dict(recipe.planner), **sizes}
         self.planner = SlotPlanner(looks=self.edits, text_width=width, **sizes)
         self.model: nn.Module = nn.ModuleDict({"planner": self.planner}).to(device)
 
@@ -98,7 +99,9 @@ class PlanTask:
 
     def _drawn(self, rng: np.random.Generator) -> tuple[Any, ...]:
         scene, relations = sample_drawn_scene(self.sheet, rng, self.recipe.scenes)
-        told = caption(scene, relations, rng)
+        # What stands where is said to those alone who are to learn it.
+        said = relations if self.recipe.scenes in ("any", "common", "layouts") else []
+        told = caption(scene, said, rng)
         return told, [(thing, PAINTED) for thing in scene.things], None, None
 
     def _edited(self, rng: np.random.Generator) -> tuple[Any, ...]:

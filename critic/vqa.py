@@ -1,22 +1,26 @@
 """A visual-question-answering model as the critic: P(yes) for every criterion.
 
-Any ``transformers`` model of the ViLT class in a folder serves, ours as well as
+The pocket critic is a small network of our own (:mod:`critic.answer_net`). Besides, any
+``transformers`` model of the ViLT class in a folder serves, such as
 ``dandelin/vilt-b32-finetuned-vqa`` downloaded from a hub: what counts is that its labels include
 "yes" and "no".
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from critic.loading import choose_device, first_line, is_file, revision_of, without_bars
+from critic.answering import MODEL_TYPE, NetAnswers
+from critic.loading import choose_device, first_line, is_file, revision_of
 from critic.rubric import critique_of
 from critic.scope import Scope, load_scope
+from critic.vilt import ViltAnswers
 from poser.core.critique import Critique
 from poser.core.errors import CriticError
 from poser.core.plan import Criterion, Plan, in_dependency_order
@@ -27,18 +31,20 @@ if TYPE_CHECKING:
 POCKET = Path(__file__).parent / "weights" / "pocket_vqa"
 """The critic that ships with the package."""
 
-BATCH = 64
-"""Questions in one forward pass on an accelerator."""
 
-CPU_BATCH = 16
-"""Questions in one forward pass on a processor, whose caches hold no more."""
+class QuestionModel(Protocol):
+    """What answers questions about pictures."""
+
+    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+        """P(yes), in [0, 1], of each question about each picture (any mode and size)."""
+        ...
 
 
 class VqaCritic:
-    """A :class:`critic.base.Critic` over a ViLT model.
+    """A :class:`critic.base.Critic` over a model that answers questions.
 
     Args:
-        folder: ``config.json``, ``model.safetensors``, tokenizer and image processor.
+        folder: ``config.json``, ``model.safetensors``, tokenizer, and what else the model needs.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
 
     Raises:
@@ -108,7 +114,7 @@ class VqaCritic:
         The questions of all pictures share forward passes; the seconds are shared out evenly.
         """
         started = time.perf_counter()
-        answers = self._answers([([k.question for k in p.judged], image) for p, image in asked])
+        answers = self.answers([([k.question for k in p.judged], image) for p, image in asked])
         seconds = (time.perf_counter() - started) / max(1, len(asked))
         critiques = []
         for (plan, _), found in zip(asked, answers, strict=True):
@@ -123,24 +129,22 @@ class VqaCritic:
         Raises:
             CriticError: The model cannot be loaded, or its answers are not numbers.
         """
-        (answers,) = self._answers([(questions, image)])
+        (answers,) = self.answers([(questions, image)])
         return answers
 
-    def _answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
-        """P(yes) for each question about each picture, in as few passes as may be."""
+    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+        """P(yes) for each question about each picture, in as few passes as may be.
+
+        Raises:
+            CriticError: As :meth:`probabilities`.
+        """
         import torch
 
-        rows = [(n, text) for n, (questions, _) in enumerate(asked) for text in questions]
-        answers: list[list[float]] = [[] for _ in asked]
-        if not rows:
-            return answers
+        if not any(questions for questions, _ in asked):
+            return [[] for _ in asked]
         with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
-            size = CPU_BATCH if self._loaded[0].device.type == "cpu" else BATCH
             try:
-                for start in range(0, len(rows), size):
-                    part = rows[start : start + size]
-                    for (n, _), answer in zip(part, self._pass(part, asked), strict=True):
-                        answers[n].append(answer)
+                answers = self._loaded.answers(asked)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise CriticError(
                     "the critic ran out of memory", remedy="free some, or use another device"
@@ -149,67 +153,17 @@ class VqaCritic:
             raise CriticError("the critic's answer is not a number", remedy="check its weights")
         return answers
 
-    def _pass(
-        self, rows: Sequence[tuple[int, str]], asked: Sequence[tuple[Sequence[str], Image]]
-    ) -> list[float]:
-        """One forward pass: the number of a picture and a question a row."""
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
-        model, tokenizer, processor, yes, no = self._loaded
-        patches: list[Any] = []
-        masks: list[Any] = []
-        place: dict[int, int] = {}
-        for n in dict.fromkeys(n for n, _ in rows):
-            # ViLT puts the patches into a random order, and of a large picture takes some at
-            # random: seeded for each, so that a picture is seen the same beside any other.
-            torch.manual_seed(0)
-            pixels = processor(asked[n][1].convert("RGB"), return_tensors="pt").to(model.device)
-            embedded, mask, _ = model.vilt.embeddings.visual_embed(
-                **pixels, max_image_length=model.config.max_image_length
-            )
-            place[n] = len(patches)
-            patches.append(embedded[0])
-            masks.append(mask[0])
-        order = torch.tensor([place[n] for n, _ in rows], device=model.device)
-        text = tokenizer(
-            [question for _, question in rows], padding=True, truncation=True, return_tensors="pt"
-        )
-        logits = model(
-            **text.to(model.device),
-            image_embeds=pad_sequence(patches, batch_first=True)[order],
-            pixel_mask=pad_sequence(masks, batch_first=True)[order],
-        ).logits.float()
-        scale = float(getattr(model.config, "calibration_temperature", 1.0))
-        found: list[float] = ((logits[:, yes] - logits[:, no]) / scale).sigmoid().tolist()
-        return found
-
     @cached_property
-    def _loaded(self) -> tuple[Any, Any, Any, int, int]:
-        import torch
-        from safetensors import SafetensorError
-        from transformers import AutoTokenizer, ViltForQuestionAnswering, ViltImageProcessorPil
-
+    def _loaded(self) -> QuestionModel:
+        path = self.folder / "config.json"
         try:
-            with without_bars():
-                model = ViltForQuestionAnswering.from_pretrained(
-                    self.folder, use_safetensors=True, local_files_only=True, dtype=torch.float32
-                )
-            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            processor = ViltImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            kind = json.loads(path.read_bytes()).get("model_type")
+        except (OSError, ValueError, AttributeError) as error:
             raise CriticError(
-                f"the critic in {self.folder} cannot be loaded: {first_line(error)}",
-                remedy="check that the folder is complete",
+                f"{path} is damaged: {first_line(error)}", remedy="restore that file"
             ) from error
-        labels = {str(v).lower(): int(k) for k, v in model.config.id2label.items()}
-        if "yes" not in labels or "no" not in labels:
-            raise CriticError(
-                f"the critic in {self.folder} has no labels 'yes' and 'no'",
-                remedy="give a model trained for visual question answering",
-            )
-        model.eval().to(choose_device(self._device))
-        return model, tokenizer, processor, labels["yes"], labels["no"]
+        model = NetAnswers if kind == MODEL_TYPE else ViltAnswers
+        return model(self.folder, choose_device(self._device))
 
     @cached_property
     def _scope(self) -> Scope | None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from critic.vqa import VqaCritic
 from experts.pocket.degrade import blend, degrade, letter, ruin
 from experts.pocket.drawing import render
 from experts.pocket.language import article
@@ -45,31 +46,17 @@ class Answers:
 
 
 class Judge:
-    """A critic, asked as any ViLT is."""
+    """A critic, asked one question about each picture."""
 
     def __init__(self, folder: Path) -> None:
         """Loads the critic saved in `folder`."""
-        import torch
-        from transformers import ViltForQuestionAnswering, ViltProcessor
-
-        self._processor = ViltProcessor.from_pretrained(folder)
-        self._model = ViltForQuestionAnswering.from_pretrained(folder, dtype=torch.float32).eval()
+        self._critic = VqaCritic(folder, device="cpu")
+        self._critic.load()
 
     def __call__(self, images: Sequence[Any], questions: Sequence[str]) -> list[float]:
         """P(yes) of each question about the picture at the same place."""
-        import torch
-
-        answers: list[float] = []
-        for start in range(0, len(questions), 64):
-            inputs = self._processor(
-                list(images[start : start + 64]), list(questions[start : start + 64]),
-                return_tensors="pt", padding=True, truncation=True,
-            )  # fmt: skip
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)  # ViLT draws the order of its patches
-                logits = self._model(**inputs).logits
-            answers += logits.softmax(-1)[:, 1].tolist()
-        return answers
+        asked = [([text], image) for text, image in zip(questions, images, strict=True)]
+        return [answer for (answer,) in self._critic.answers(asked)]
 
 
 def calibration(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from critic.answering import BATCH, NetAnswers
 from critic.scope import Scope, load_scope
-from critic.vqa import CPU_BATCH, POCKET, VqaCritic
+from critic.vqa import POCKET, VqaCritic
 from envs.batching import BatchCritic
 from experts.pocket.scope import critic_scope
 from poser.core.errors import CriticError
@@ -135,19 +135,33 @@ def test_pictures_judged_together_get_the_answers_that_each_gets_alone() -> None
 def test_questions_of_several_pictures_share_forward_passes() -> None:
     critic = VqaCritic(device="cpu")
     critic.load()
-    rows: list[int] = []
-    critic._loaded[0].register_forward_pre_hook(
-        lambda _net, _args, named: rows.append(len(named["input_ids"])), with_kwargs=True
-    )
+    model = critic._loaded
+    assert isinstance(model, NetAnswers)
+    passes: list[tuple[int, ...]] = []
+    model.net.text.register_forward_pre_hook(lambda _net, args: passes.append(args[0].shape))
     critic.judge_many(ASKED)
-    assert sum(rows) == 44
-    assert set(rows[:-1]) == {CPU_BATCH}
+    assert sum(rows for rows, *_ in passes) == 44
+    assert len(passes) == 2  # two pictures with two questions each, and the one with forty
+    passes.clear()
+    critic.judge_many(ASKED[:1] * (BATCH // 2 + 1))
+    assert [rows for rows, *_ in passes] == [BATCH, 2]
+
+
+def test_a_picture_is_looked_at_once_for_all_its_questions() -> None:
+    critic = VqaCritic(device="cpu")
+    model = critic._loaded
+    assert isinstance(model, NetAnswers)
+    seen: list[int] = []
+    model.net.stem.register_forward_pre_hook(lambda _net, args: seen.append(len(args[0])))
+    critic.probabilities(["Is there a cat?"] * 40, Image.new("RGB", (64, 64)))
+    assert seen == [1]
 
 
 def test_a_critic_that_cannot_answer_fails_the_batch() -> None:
     critic = VqaCritic(device="cpu")
-    critic.load()
-    critic._loaded[0].classifier[-1].bias.data.fill_(float("nan"))
+    model = critic._loaded
+    assert isinstance(model, NetAnswers)
+    model.net.answer.bias.data.fill_(float("nan"))
     with pytest.raises(CriticError, match="not a number"):
         critic.judge_many(ASKED)
 
@@ -168,22 +182,6 @@ def test_it_judges_in_batches_for_the_environment() -> None:
 
 def test_the_shipped_scope_is_that_of_the_world() -> None:
     assert load_scope(POCKET) == Scope.model_validate(critic_scope())
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_loading_shows_no_bar_and_leaves_the_setting_as_it_was(
-    shown: bool, capfd: pytest.CaptureFixture[str]
-) -> None:
-    from transformers.utils import logging
-
-    before = logging.is_progress_bar_enabled()
-    try:
-        (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
-        VqaCritic(device="cpu").load()
-        assert logging.is_progress_bar_enabled() is shown
-        assert "Loading" not in "".join(capfd.readouterr())
-    finally:
-        (logging.enable_progress_bar if before else logging.disable_progress_bar)()
 
 
 def copy_without(folder: Path, name: str, content: bytes | None) -> Path:
@@ -207,8 +205,9 @@ def prepare(folder: Path) -> None:
         ("config.json", b"{"),
         ("tokenizer.json", b"{}"),
         ("tokenizer.json", None),
+        ("config.json", b'{"model_type": "answer_net"}'),
+        ("config.json", b'{"model_type": "answer_net", "fine": "wide"}'),
         ("scope.json", b"{}"),
-        ("processor_config.json", b"["),
     ],
 )
 def test_broken_critics_say_so_before_anything_is_paid_for(
@@ -220,14 +219,6 @@ def test_broken_critics_say_so_before_anything_is_paid_for(
     assert "\n" not in str(caught.value)
 
 
-def test_missing_folders_and_models_without_yes_and_no_are_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_critic_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CriticError, match="holds no critic"):
         VqaCritic(tmp_path)
-    folder = tmp_path / "critic"
-    shutil.copytree(POCKET, folder)
-    config = json.loads((folder / "config.json").read_text())
-    config["id2label"] = {"0": "cat", "1": "dog"}
-    config["label2id"] = {"cat": 0, "dog": 1}
-    (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CriticError, match="no labels"):
-        VqaCritic(folder).load()

@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from critic.answer_net import AnswerNet
+from experts.pocket import world
 from experts.pocket.edits import sample_edit
 from experts.pocket.recipes import Recipe
 from experts.pocket.slots import EMPTIED, PAINTED
@@ -15,11 +17,14 @@ from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.diffusion import DiffusionTask
 from experts.pocket.training.files import replace_file
 from experts.pocket.training.loop import Schedule, Task, train
+from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.planning import PlanTask, changes
 from experts.pocket.training.text import TextTask
-from experts.pocket.training.vqa import CriticModel, CriticTask, critic_config
+from experts.pocket.training.vqa import CriticTask, critic_config
 
 CPU = torch.device("cpu")
+TINY_CRITIC = {"fine": 8, "middle": 8, "coarse": 8, "words": 8, "layers": 1, "reading": 8,
+               "hidden": 8}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +45,7 @@ def build(name: str, sheet: SpriteSheet, text: Path) -> Task:
     if name == "text":
         return reader(sheet)
     if name == "critic":
-        return CriticTask(
-            sheet, 0, 4, CPU, hidden_size=48, num_hidden_layers=2, num_attention_heads=3,
-            intermediate_size=64,
-        )  # fmt: skip
+        return CriticTask(sheet, 0, 4, CPU, look_first=2, **TINY_CRITIC)
     kinds = {"renderer": "draw", "editor": "edit", "painter": "plan", "adder": "plan edit"}
     recipe = Recipe(
         name, kinds[name], Path(), 1, 1e-3, 4, channels=(32, 32, 32),
@@ -111,23 +113,33 @@ def test_the_rate_warms_up_and_comes_down() -> None:
     assert schedule.rate_at(5000) == pytest.approx(0.1)
 
 
-def test_packed_questions_answer_as_single_ones_do() -> None:
-    """The first question of a packed row sees what it sees alone, and so does the picture."""
+def test_a_question_is_answered_alike_beside_others_and_with_padding() -> None:
     torch.manual_seed(0)
-    config = critic_config(
-        60, hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=64
-    )
-    model = CriticModel(config).eval()
+    net = AnswerNet(critic_config(60, **TINY_CRITIC)).eval()
     pixels = torch.rand(2, 3, 64, 64) * 2 - 1
     ids = torch.randint(4, 60, (2, 3, 7))
     mask = torch.ones_like(ids)
-    mask[:, 1, 4:] = 0
+    mask[:, 0, 4:] = 0
     with torch.no_grad():
-        packed = model(pixels, ids, mask)[0][:, 0]
-        alone = model(pixels, ids[:, :1], mask[:, :1])[0][:, 0]
-        stock = model.critic(
-            input_ids=ids[:, 0], attention_mask=mask[:, 0], pixel_values=pixels,
-            pixel_mask=torch.ones(2, 64, 64, dtype=torch.long),
-        ).logits  # fmt: skip
-    assert torch.allclose(packed, alone, atol=1e-5)
-    assert torch.allclose(alone, stock, atol=1e-5)
+        packed = net(pixels, ids, mask)
+        alone = net(pixels, ids[:, :1, :4], mask[:, :1, :4])
+    assert packed.shape == (2, 3)
+    assert torch.allclose(packed[:, :1], alone, atol=1e-5)
+    assert not torch.allclose(packed[:, 0], packed[:, 1], atol=1e-6)
+
+
+def test_the_critic_looks_first_and_asks_nothing_of_what_one_could_argue_about(
+    sheet: SpriteSheet,
+) -> None:
+    task = CriticTask(sheet, 0, 4, CPU, look_first=1, **TINY_CRITIC)
+    assert "answers" not in task.loss(0)[1]
+    assert {"answers", "words", "facts"} <= set(task.loss(1)[1])
+    painted = PaintedScenes(sheet, 0, 64)
+    paintings = [p for p in map(painted.painting, range(64)) if p.doubtful]
+    assert paintings
+    for painting in paintings:
+        image = np.zeros((64, 64, 3), np.uint8)
+        labels, known = task._labels([(image, painting.shown, painting.doubtful, ())])
+        unknown = [list(world.NOUNS)[i] for i in (known[0, :, 0, 0] == 0).nonzero()[:, 0]]
+        assert set(unknown) == set(painting.doubtful)
+        assert labels.shape[2:] == (16, 16)

@@ -126,9 +126,11 @@ class EnlargerTask:
     def _pairs(self, rng: np.random.Generator, count: int) -> tuple[list[Bytes], Bytes]:
         if self.painted is None or rng.random() >= PAINTED:
             return pairs(self.sheet, rng, count)
-        scene, image = self.painted.sample(rng)
-        while scene.style is not None:  # it is not certain that the renderer got it right
-            scene, image = self.painted.sample(rng)
+        painting, image = self.painted.sample(rng)
+        # Where one could argue what is seen, and of a style, there is no certain drawing.
+        while painting.shown.style is not None or painting.doubtful or painting.hidden:
+            painting, image = self.painted.sample(rng)
+        scene = painting.shown
         return [image], plain(self.sheet, scene)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:

@@ -45,8 +45,8 @@ class SightTask:
 
     def _pictured(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Scene]:
         if self.painted is not None and rng.random() < 0.5:
-            scene, image = self.painted.sample(rng)
-            return image, scene
+            painting, image = self.painted.sample(rng)
+            return image, painting.shown
         scene, _ = sample_scene(self.sheet, rng)
         image = render(self.sheet, scene)
         return (soften(image, rng) if rng.random() < SOFTENED else image), scene

@@ -1,15 +1,13 @@
-"""Training of the critic: a small ViLT that answers yes/no questions about scenes.
+"""Training of the critic: a small network that answers yes/no questions about scenes.
 
-Two things make it learn in an hour on one core. Several questions share one picture: the picture's
-tokens attend to one of them, as they do when the model is used, and every question attends to the
-picture and to itself. And the picture's tokens learn what they show (kind, colour, centres)
-through a dense head that is dropped at export.
+What makes it learn on a processor: a picture is looked at once for many questions; what each cell
+shows (kind, colour, centres) is learned besides, through a dense head that is dropped at export;
+each noun and colour of a question learns which cells show it; and for a while it only looks.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import ViltConfig, ViltForQuestionAnswering
 
+from critic.answer_net import CELL, AnswerNet, Answers, Seen
 from experts.pocket import world
 from experts.pocket.degrade import degrade, letter, ruin
 from experts.pocket.drawing import render
@@ -29,20 +27,22 @@ from experts.pocket.questions import Question, ask
 from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.scope import critic_scope
+from experts.pocket.sight_net import SETTINGS
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.sight import setting_loss, setting_of
 from experts.pocket.training.tensors import to_tensor
 
 Bytes = NDArray[np.uint8]
 
 MAX_TOKENS = 24
-PATCH = 8
-QUESTIONS = 6
-DENSE_LAYER = 4
+QUESTIONS = 8
+LOOK_FIRST = 1000
+"""Steps in which the critic only learns to look: several times as fast as answering."""
 RUINED = 0.12
 """Share of pictures in which one kind of object is spoiled, and the right answer is no."""
-PAINTED = 0.4
+PAINTED = 0.5
 """Share of pictures that the renderer painted."""
 LETTERED = 0.08
 """Share of pictures with letters on them."""
@@ -50,22 +50,16 @@ COUNTS = 5
 """0 to 4 objects."""
 FACTS = COUNTS + len(world.COLOURS) + 2
 """Logits of the subject's count and colour, and its offset from the other object."""
+_LABEL_OF = {noun: index for index, noun in enumerate(world.NOUNS)}
 
 
-def critic_config(vocabulary: int, **sizes: int) -> ViltConfig:
-    """The configuration of the critic; `sizes` override its width, depth and picture size."""
-    values: dict[str, Any] = {
-        "hidden_size": 192, "num_hidden_layers": 6, "num_attention_heads": 6,
-        "intermediate_size": 768, "image_size": world.NATIVE_SIZE, "patch_size": PATCH, **sizes,
+def critic_config(vocabulary: int, **sizes: int) -> dict[str, Any]:
+    """What ``config.json`` of the critic holds; `sizes` override its widths and depth."""
+    return {
+        "model_type": "answer_net", "vocabulary": vocabulary, "max_tokens": MAX_TOKENS,
+        "image_size": world.NATIVE_SIZE, "fine": 32, "middle": 80, "coarse": 128, "words": 128,
+        "layers": 2, "reading": 112, "hidden": 192, "calibration_temperature": 1.0, **sizes,
     }  # fmt: skip
-    return ViltConfig(
-        vocab_size=vocabulary,
-        max_position_embeddings=MAX_TOKENS,
-        id2label={0: "no", 1: "yes"},
-        label2id={"no": 0, "yes": 1},
-        pad_token_id=0,
-        **values,
-    )
 
 
 def facts_of(scene: Scene, question: Question) -> tuple[int, int, float, float]:
@@ -89,92 +83,24 @@ def facts_of(scene: Scene, question: Question) -> tuple[int, int, float, float]:
     return (min(len(own), COUNTS - 1), world.COLOURS.index(colour) if colour else -100, *apart)
 
 
-def plane_waves(side: int, width: int) -> Tensor:
-    """Position embeddings to start from: (side * side, width), ramps and waves in x and y."""
-    line = torch.linspace(-1, 1, side)
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    columns = [x, y]
-    for index in range((width - 2 + 3) // 4):
-        rate = math.pi * (0.5 + 0.25 * index) if index < 12 else 0.0
-        columns += [torch.sin(rate * x), torch.cos(rate * x), torch.sin(rate * y),
-                    torch.cos(rate * y)]  # fmt: skip
-    waves = torch.stack(columns[:width], -1).reshape(side * side, width)
-    return 0.2 * waves
-
-
 class CriticModel(nn.Module):
-    """The ViLT and the heads that only training uses."""
+    """The critic and the heads that only training uses."""
 
-    def __init__(self, config: ViltConfig) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         """Builds all of it with random weights."""
         super().__init__()
-        self.critic = ViltForQuestionAnswering(config)
-        positions = self.critic.vilt.embeddings.position_embeddings
-        with torch.no_grad():
-            positions.zero_()
-            positions[0, 1:] = plane_waves(math.isqrt(positions.shape[1] - 1), config.hidden_size)
-        nn.init.normal_(self.critic.vilt.embeddings.cls_token, std=0.02)
-        self.dense = nn.Linear(config.hidden_size, LABELS)
-        self.ground = nn.Linear(config.hidden_size, len(world.BACKGROUNDS))
+        self.critic = AnswerNet(config)
+        self.dense = nn.Conv2d(config["middle"], LABELS, 1)
+        self.setting = nn.Linear(2 * config["coarse"], sum(SETTINGS))
         # What a question's answer rests on: how many, which colour, how far apart.
-        self.facts = nn.Linear(config.hidden_size, FACTS)
-        # Where what a word names is; relations are hardly learned without it.
-        self.places = nn.Linear(config.hidden_size, 2)
+        self.facts = nn.Linear(config["hidden"], FACTS)
+        assert self.dense.bias is not None
         nn.init.constant_(self.dense.bias, -4.0)
 
-    def forward(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        """Answers several questions about each picture.
-
-        Args:
-            pixels: (batch, 3, size, size) in [-1, 1].
-            ids: (batch, questions, length) tokens.
-            mask: As `ids`, 1 where a token is.
-
-        Returns:
-            Logits (batch, questions, 2), patch logits (batch, patches, labels), background
-            logits (batch, backgrounds), facts (batch, questions, `FACTS`) and places (batch,
-            questions, length, 2).
-        """
-        vilt = self.critic.vilt
-        batch, count, length = ids.shape
-        parts = vilt.embeddings
-        words = parts.text_embeddings(input_ids=ids.flatten(0, 1)).reshape(
-            batch, count * length, -1
-        )
-        words = words + parts.token_type_embeddings.weight[0]
-        patches = parts.patch_embeddings(pixels).flatten(2).transpose(1, 2)
-        patches = torch.cat([parts.cls_token.expand(batch, -1, -1), patches], 1)
-        patches = patches + parts.position_embeddings + parts.token_type_embeddings.weight[1]
-        states = torch.cat([words, patches], 1)
-        bias = self._attention(mask, patches.shape[1]).to(states.dtype)
-        dense = ground = places = states
-        for index, layer in enumerate(vilt.encoder.layer):
-            states = layer(states, bias)
-            states = states[0] if isinstance(states, tuple) else states
-            if index + 1 == min(DENSE_LAYER, len(vilt.encoder.layer)):
-                dense = self.dense(states[:, count * length + 1 :])
-                ground = self.ground(states[:, count * length])
-                places = self.places(states[:, : count * length])
-        states = vilt.layernorm(states)
-        first = states[:, : count * length].reshape(batch, count, length, -1)[:, :, 0]
-        pooled = torch.tanh(vilt.pooler.dense(first))
-        places = places.reshape(batch, count, length, 2)
-        return self.critic.classifier(pooled), dense, ground, self.facts(pooled), places
-
-    @staticmethod
-    def _attention(mask: Tensor, patches: int) -> Tensor:
-        """Additive attention mask (batch, 1, tokens, tokens)."""
-        batch, count, length = mask.shape
-        block = torch.arange(count, device=mask.device).repeat_interleave(length)
-        total = count * length + patches
-        allowed = torch.zeros(batch, total, total, dtype=torch.bool, device=mask.device)
-        words = count * length
-        allowed[:, :words, :words] = block[:, None] == block[None, :]
-        allowed[:, :words, words:] = True
-        allowed[:, words:, words:] = True
-        allowed[:, words:, :length] = True
-        allowed[:, :, :words] &= mask.flatten(1).bool()[:, None, :]
-        return torch.where(allowed, 0.0, -1e4)[:, None]
+    def look(self, pixels: Tensor) -> tuple[Seen, Tensor, Tensor]:
+        """What is seen, logits (batch, labels, 16, 16) of each cell, and of the setting."""
+        seen = self.critic.look(pixels)
+        return seen, self.dense(seen.cells), self.setting(seen.whole)
 
 
 class CriticTask:
@@ -183,112 +109,151 @@ class CriticTask:
     name = "critic"
 
     def __init__(
-        self, sheet: SpriteSheet, seed: int, batch: int, device: torch.device, **sizes: int
+        self,
+        sheet: SpriteSheet,
+        seed: int,
+        batch: int,
+        device: torch.device,
+        look_first: int = LOOK_FIRST,
+        **sizes: int,
     ) -> None:
         """Builds the model and its data; `sizes` override those of `critic_config`."""
         self.sheet, self.seed, self.batch, self.device = sheet, seed, batch, device
+        self.look_first = look_first
         self.tokenizer = build_tokenizer(MAX_TOKENS)
-        self._named = {
-            self.tokenizer.convert_tokens_to_ids(word): noun.name
-            for noun in world.NOUNS.values()
-            for word in (noun.token, noun.plural_token)
-        }
+        self._label = np.full(len(self.tokenizer), -1, np.int64)
+        words = [
+            (w, _LABEL_OF[n.name]) for n in world.NOUNS.values() for w in (n.token, n.plural_token)
+        ]
+        words += [(colour, len(_LABEL_OF) + i) for i, colour in enumerate(world.COLOURS)]
+        for word, label in words:
+            self._label[self.tokenizer.convert_tokens_to_ids(word)] = label
         torch.manual_seed(seed)
-        self.critic = CriticModel(critic_config(len(self.tokenizer), **sizes)).to(device)
+        self.config = critic_config(len(self.tokenizer), **sizes)
+        self.critic = CriticModel(self.config).to(device)
         self.model: nn.Module = self.critic
         self.painted: PaintedScenes | None = None
-
-    def _pictured(
-        self, rng: np.random.Generator, ghost: Bytes | None
-    ) -> tuple[Bytes, Scene, tuple[str, ...], str]:
-        """A picture, what it shows, kinds not to be asked about, and a kind that is spoiled."""
-        if self.painted is not None and rng.random() < PAINTED:
-            scene, image = self.painted.sample(rng)
-            # Of a style it is not certain that the renderer got it right.
-            unsure = () if scene.style is None else ("style",)
-            return degrade(image, rng) if rng.random() < 0.4 else image, scene, unsure, ""
-        scene, _ = sample_scene(self.sheet, rng)
-        if rng.random() < RUINED:
-            image, judged, doubtful = ruin(self.sheet, scene, rng)
-            ruined = next(n for n in scene.nouns() if n not in judged.nouns())
-            return degrade(image, rng, ghost), judged, doubtful, ruined
-        return degrade(render(self.sheet, scene), rng, ghost), scene, (), ""
 
     def start_from(self, state: dict[str, Any]) -> None:
         """Takes over the averaged weights of a checkpoint of the same sizes."""
         self.critic.load_state_dict(state["averaged"])
 
-    def batch_of(self, rng: np.random.Generator, size: int, count: int) -> dict[str, Any]:
-        """Pictures with questions: pixels, ids, mask, answers, facts, places and so on."""
-        images, texts, answers, patches, grounds, facts = [], [], [], [], [], []
-        scenes = []
+    def _pictured(
+        self, rng: np.random.Generator, ghost: Bytes | None
+    ) -> tuple[Bytes, Scene, tuple[str, ...], tuple[str, ...]]:
+        """A picture, what it shows, what not to ask about, and kinds that only seem there."""
+        if self.painted is not None and rng.random() < PAINTED:
+            painting, image = self.painted.sample(rng)
+            # Of a style it is not certain that the renderer got it right.
+            unsure = painting.doubtful + (() if painting.shown.style is None else ("style",))
+            shown = degrade(image, rng) if rng.random() < 0.3 else image
+            lost = tuple(n for n in painting.hidden if not painting.shown.count(n))
+            return shown, painting.shown, unsure, lost
+        scene, _ = sample_scene(self.sheet, rng)
+        if rng.random() < RUINED:
+            image, judged, doubtful = ruin(self.sheet, scene, rng)
+            ruined = tuple(n for n in scene.nouns() if n not in judged.nouns())
+            return degrade(image, rng, ghost), judged, doubtful, ruined
+        return degrade(render(self.sheet, scene), rng, ghost), scene, (), ()
+
+    def _pictures(self, rng: np.random.Generator, size: int) -> list[tuple[Any, ...]]:
+        made: list[tuple[Any, ...]] = []
         ghost = None
         for _ in range(size):
-            image, scene, doubtful, ruined = self._pictured(rng, ghost)
-            images.append(letter(image, rng) if rng.random() < LETTERED else image)
+            image, *rest = self._pictured(rng, ghost)
             ghost = image
+            made.append((letter(image, rng) if rng.random() < LETTERED else image, *rest))
+        return made
+
+    def _labels(self, made: list[tuple[Any, ...]]) -> tuple[Tensor, Tensor]:
+        """What each cell shows (batch, labels, 16, 16), and which labels are certain."""
+        labels = np.stack([patch_labels(self.sheet, scene, CELL) for _, scene, _, _ in made])
+        known = np.ones((len(made), LABELS, 1, 1), np.float32)
+        for row, (_, _, doubtful, _) in enumerate(made):
+            for noun in doubtful:
+                known[row, _LABEL_OF.get(noun, LABELS - 1)] = 0 if noun in _LABEL_OF else 1
+        truth = torch.from_numpy(labels).permute(0, 3, 1, 2).contiguous()
+        return truth.to(self.device), torch.from_numpy(known).to(self.device)
+
+    def batch_of(self, rng: np.random.Generator, size: int, count: int) -> dict[str, Any]:
+        """Pictures with questions: pixels, ids, mask, answers, facts, labels and settings."""
+        made = self._pictures(rng, size)
+        texts, answers, facts = [], [], []
+        for _, scene, doubtful, seeming in made:
             for index in range(count):
                 question = ask(scene, rng)
-                while question.subject in doubtful or question.kind in doubtful:
+                while {question.subject, question.other, question.kind} & set(doubtful):
                     question = ask(scene, rng)
-                if ruined and index < 2:
-                    question = Question(f"Is there {article(ruined)}?", False, "existence", ruined)
+                if index < 2 and seeming:
+                    noun = str(rng.choice(seeming))
+                    question = Question(f"Is there {article(noun)}?", False, "existence", noun)
                 texts.append(question.text)
                 answers.append(int(question.answer))
                 facts.append(facts_of(scene, question))
-            scenes.append(scene)
-            patches.append(patch_labels(self.sheet, scene, PATCH).reshape(-1, LABELS))
-            grounds.append(world.BACKGROUNDS.index(scene.background))
         tokens = self.tokenizer(
             texts, padding="longest", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
-        ids = tokens["input_ids"].reshape(size, count, -1)
-        places = torch.full((*ids.shape, 2), float("nan"))
-        for row, col, word in (ids > 3).nonzero().tolist():
-            things = scenes[row].of(self._named.get(int(ids[row, col, word]), ""))
-            if things:
-                x, y = np.mean([t.x for t in things]), np.mean([t.y for t in things])
-                places[row, col, word] = torch.tensor([float(x) / 32 - 1, float(y) / 32 - 1])
+        labels, known = self._labels(made)
         return {
-            "places": places.to(self.device),
-            "pixels": to_tensor(images, self.device),
+            "pixels": to_tensor([image for image, *_ in made], self.device),
             "ids": tokens["input_ids"].to(self.device).reshape(size, count, -1),
             "mask": tokens["attention_mask"].to(self.device).reshape(size, count, -1),
             "answers": torch.tensor(answers, device=self.device).reshape(size, count),
-            "patches": torch.from_numpy(np.stack(patches)).to(self.device),
-            "grounds": torch.tensor(grounds, device=self.device),
+            "labels": labels,
+            "known": known,
+            "settings": [setting_of(scene) for _, scene, _, _ in made],
             "facts": torch.tensor(facts, device=self.device).reshape(size, count, 4),
         }
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
-        """Cross-entropy of the answers, and of what each patch and the background show."""
-        batch = self.batch_of(np.random.default_rng([self.seed, 1, step]), self.batch, QUESTIONS)
+        """Cross-entropy of the answers, and of what each cell, each word and the whole shows."""
+        rng = np.random.default_rng([self.seed, 1, step])
+        looking = step < self.look_first
+        if looking:
+            made = self._pictures(rng, self.batch)
+            labels, known = self._labels(made)
+            batch: dict[str, Any] = {"settings": [setting_of(scene) for _, scene, _, _ in made]}
+            batch |= {"labels": labels, "known": known}
+            batch["pixels"] = to_tensor([image for image, *_ in made], self.device)
+        else:
+            batch = self.batch_of(rng, self.batch, QUESTIONS)
         with torch.autocast(self.device.type, torch.bfloat16):
-            out = self.critic(batch["pixels"], batch["ids"], batch["mask"])
-        logits, dense, ground, facts, places = (part.float() for part in out)
-        answers = batch["answers"]
-        answer_loss = functional.cross_entropy(logits.flatten(0, 1), answers.flatten())
-        patch_loss = (
-            functional.binary_cross_entropy_with_logits(dense, batch["patches"], reduction="none")
-            .sum(-1)
-            .mean()
+            seen, dense, setting = self.critic.look(batch["pixels"])
+            out = None
+            if not looking:
+                out = self.critic.critic.ask(seen, batch["ids"], batch["mask"])
+                facts = self.critic.facts(out.states)
+        cells = functional.binary_cross_entropy_with_logits(
+            dense.float(), batch["labels"], reduction="none"
         )
-        ground_loss = functional.cross_entropy(ground, batch["grounds"])
-        fact_loss = self._fact_loss(facts.flatten(0, 1), batch["facts"].flatten(0, 1))
-        known = ~batch["places"].isnan()
-        place_loss = (places[known] - batch["places"][known]).square().mean()
-        right = (logits.argmax(-1) == answers).float()
-        figures = {
+        cell_loss = (cells * batch["known"]).sum(1).mean()
+        ground_loss = setting_loss(setting, batch["settings"])
+        loss = 0.5 * cell_loss + 0.2 * ground_loss
+        figures = {"cells": float(cell_loss.detach()), "settings": float(ground_loss.detach())}
+        if out is None:
+            return loss, figures
+        logits = out.logits.float()
+        answer_loss = functional.cross_entropy(logits.flatten(0, 1), batch["answers"].flatten())
+        fact_loss = self._fact_loss(facts.float().flatten(0, 1), batch["facts"].flatten(0, 1))
+        word_loss = self._word_loss(out, batch)
+        figures |= {
             "answers": float(answer_loss.detach()),
-            "patches": float(patch_loss.detach()),
-            "backgrounds": float(ground_loss.detach()),
             "facts": float(fact_loss.detach()),
-            "places": float(place_loss.detach()),
-            "accuracy": float(right.mean()),
-            "accuracy_alone": float(right[:, 0].mean()),
+            "words": float(word_loss.detach()),
+            "accuracy": float((logits.argmax(-1) == batch["answers"]).float().mean()),
         }
-        loss = answer_loss + 0.5 * patch_loss + 0.1 * ground_loss + 0.5 * fact_loss
-        return loss + 2 * place_loss, figures
+        return loss + answer_loss + 0.3 * fact_loss + 4 * word_loss, figures
+
+    def _word_loss(self, out: Answers, batch: dict[str, Any]) -> Tensor:
+        """Cross-entropy of where the picture shows what nouns and colours name."""
+        label = torch.from_numpy(self._label[batch["ids"].cpu().numpy()]).to(self.device)
+        picture, question, word = (label >= 0).nonzero(as_tuple=True)
+        index = label[picture, question, word]
+        laid = out.laid[picture, question, word].float()
+        truth, known = batch["labels"][picture, index], batch["known"][picture, index]
+        losses = functional.binary_cross_entropy_with_logits(laid, truth, reduction="none")
+        loss: Tensor = (losses * known).mean()
+        return loss
 
     @staticmethod
     def _fact_loss(facts: Tensor, truth: Tensor) -> Tensor:
@@ -303,16 +268,18 @@ class CriticTask:
             loss = loss + 4 * (facts[apart, -2:] - truth[apart, 2:]).square().mean()
         return loss
 
-    def _temperature(self, model: ViltForQuestionAnswering) -> float:
+    def _temperature(self, net: AnswerNet) -> float:
         """The softmax temperature that fits fresh scenes best."""
-        batch = self.batch_of(np.random.default_rng([self.seed, 2]), 1024, 1)
-        probe = CriticModel.__new__(CriticModel)
-        nn.Module.__init__(probe)
-        probe.critic, probe.dense = model, self.critic.dense
-        probe.ground, probe.facts = self.critic.ground, self.critic.facts
-        probe.places = self.critic.places
+        batch = self.batch_of(np.random.default_rng([self.seed, 2]), 512, 4)
         with torch.no_grad():
-            logits = probe(batch["pixels"], batch["ids"], batch["mask"])[0].flatten(0, 1).float()
+            logits = torch.cat(
+                [
+                    net.ask(net.look(pixels), ids, mask).logits.float().flatten(0, 1)
+                    for pixels, ids, mask in zip(
+                        *(batch[key].split(64) for key in ("pixels", "ids", "mask")), strict=True
+                    )
+                ]
+            )
         grid = torch.logspace(-0.7, 0.7, 57)
         losses = [
             float(functional.cross_entropy(logits / t, batch["answers"].flatten())) for t in grid
@@ -320,34 +287,24 @@ class CriticTask:
         return float(grid[int(np.argmin(losses))])
 
     def export(self, averaged: dict[str, Tensor], folder: Path, record: dict[str, Any]) -> None:
-        """Saves the averaged weights in float16 with a `ViltProcessor`.
+        """Saves the averaged weights in float16, the tokenizer and what can be asked.
 
-        The temperature is divided into the last layer, so the softmax of the logits is already
-        calibrated.
+        ``calibration_temperature`` of ``config.json`` is what logits are divided by.
         """
-        from transformers import ViltProcessor
-        from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+        from safetensors.torch import save_file
 
-        model = ViltForQuestionAnswering(self.critic.critic.config)
-        own = {
-            key.removeprefix("critic."): value
-            for key, value in averaged.items()
-            if key.startswith("critic.")
-        }
-        model.load_state_dict(own)
-        model.to(self.device).eval()
-        temperature = self._temperature(model)
-        last = model.classifier[-1]
-        with torch.no_grad():
-            last.weight /= temperature
-            last.bias /= temperature
-        model.cpu().half().save_pretrained(folder, safe_serialization=True)
-        images = ViltImageProcessorPil(
-            size={"shortest_edge": world.NATIVE_SIZE}, size_divisor=PATCH,
-            image_mean=[0.5] * 3, image_std=[0.5] * 3,
-        )  # fmt: skip
-        ViltProcessor(image_processor=images, tokenizer=self.tokenizer).save_pretrained(folder)
-        record = {**record, "temperature": round(temperature, 4),
-                  "questions": record["images"] * QUESTIONS}  # fmt: skip
+        net = AnswerNet(self.config).to(self.device)
+        start = "critic."
+        own = {k.removeprefix(start): v for k, v in averaged.items() if k.startswith(start)}
+        net.load_state_dict(own)
+        net.eval()
+        temperature = round(self._temperature(net), 4)
+        config = {**self.config, "calibration_temperature": temperature}
+        halves = {k: v.cpu().half().contiguous() for k, v in net.state_dict().items()}
+        save_file(halves, folder / "model.safetensors", metadata={"format": "pt"})
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        self.tokenizer.save_pretrained(folder)
+        asked = max(0, record["steps"] - self.look_first) * self.batch * QUESTIONS
+        record = {**record, "temperature": temperature, "questions": asked}
         (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n")
         (folder / "scope.json").write_text(json.dumps(critic_scope(), indent=1) + "\n")

@@ -1,0 +1,99 @@
+"""An :mod:`critic.answer_net` in a folder as what answers questions: the pocket critic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from critic.loading import first_line
+from poser.core.errors import CriticError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MODEL_TYPE = "answer_net"
+"""``model_type`` in the ``config.json`` of such a folder."""
+
+BATCH = 64
+"""Questions in one forward pass."""
+
+
+class NetAnswers:
+    """A :class:`critic.vqa.QuestionModel` over an :class:`critic.answer_net.AnswerNet`.
+
+    Args:
+        folder: ``config.json``, ``model.safetensors``, tokenizer.
+        device: Where it runs.
+
+    Raises:
+        CriticError: The folder does not hold such a model.
+    """
+
+    def __init__(self, folder: Path, device: str) -> None:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+        from transformers import PreTrainedTokenizerFast
+
+        from critic.answer_net import AnswerNet
+
+        try:
+            config = json.loads((folder / "config.json").read_bytes())
+            self.net = AnswerNet(config)
+            self.net.load_state_dict(load_file(folder / "model.safetensors"))
+            self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+            self.size, self.length = int(config["image_size"]), int(config["max_tokens"])
+            self.temperature = float(config["calibration_temperature"])
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise CriticError(
+                f"the critic in {folder} cannot be loaded: {first_line(error)}",
+                remedy="check that the folder is complete",
+            ) from error
+        self.device = device
+        self.net.float().eval().to(device)
+
+    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+        """See :class:`critic.vqa.QuestionModel`.
+
+        Pictures with equally many questions share passes; a picture is looked at once.
+        """
+        answers: list[list[float]] = [[] for _ in asked]
+        by_number: dict[int, list[int]] = {}
+        for index, (questions, _) in enumerate(asked):
+            by_number.setdefault(len(questions), []).append(index)
+        for number, indices in by_number.items():
+            if not number:
+                continue
+            size = max(1, BATCH // number)
+            for start in range(0, len(indices), size):
+                part = indices[start : start + size]
+                for index, found in zip(part, self._pass([asked[i] for i in part]), strict=True):
+                    answers[index] = found
+        return answers
+
+    def _pass(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+        """One forward pass over pictures with equally many questions."""
+        import torch
+        from PIL import Image as Pictures
+
+        pixels = []
+        for _, image in asked:
+            rgb = image.convert("RGB")
+            if rgb.size != (self.size, self.size):
+                rgb = rgb.resize((self.size, self.size), Pictures.Resampling.LANCZOS)
+            pixels.append(np.asarray(rgb, np.float32) / 127.5 - 1)
+        stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
+        tokens = self.tokenizer(
+            [text for questions, _ in asked for text in questions],
+            padding=True, truncation=True, max_length=self.length, return_tensors="pt",
+        )  # fmt: skip
+        shape = (len(asked), len(asked[0][0]), -1)
+        ids = tokens["input_ids"].to(self.device).reshape(shape)
+        mask = tokens["attention_mask"].to(self.device).reshape(shape)
+        seen = self.net.look(stacked.to(self.device))
+        logits = self.net.ask(seen, ids, mask).logits.float() / self.temperature
+        found: list[list[float]] = (logits[..., 1] - logits[..., 0]).sigmoid().tolist()
+        return found

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from envs.rules import Feedback, Rules
 from policies.base import Policy
 from poser.core.capability import CapabilityTable
 from poser.core.errors import UnknownPolicyError
@@ -89,3 +90,27 @@ def policy_revision(name: str) -> str:
     from policies.learned import SHIPPED
 
     return read_card(SHIPPED if name == "learned" else Path(name)).weights
+
+
+def feedback_of(name: str) -> Feedback:
+    """What a critique is used for while a policy composes: what it was used for in training.
+
+    Args:
+        name: As :func:`make_policy`; what was not trained uses it for nothing.
+
+    Raises:
+        PoserError: The policy cannot be read.
+    """
+    if not is_learned(name):
+        return "none"
+    from policies.export import read_card
+    from policies.learned import SHIPPED
+
+    training = read_card(SHIPPED if name == "learned" else Path(name)).training
+    config = training.get("config")
+    stages = config.get("stages") if isinstance(config, dict) else None
+    found = stages if isinstance(stages, list) else []
+    for stage in found:
+        if isinstance(stage, dict) and stage.get("name") == training.get("stage"):
+            return Rules.model_validate({"feedback": stage.get("feedback", "none")}).feedback
+    return "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
 import typer
@@ -22,7 +22,7 @@ OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 FIXED = (
     *("prompt", "image", "mask", "registry", "policy", "quality", "seed", "critic", "cache"),
-    *("finish", "search"),
+    *("finish", "search", "feedback"),
 )
 """What a run keeps for good; ``--budget`` and ``--max-steps`` may be changed on resuming."""
 
@@ -99,6 +99,15 @@ def compose(
             help="Bring the picture to full size at the end, where an expert serves 'finish'.",
         ),
     ] = True,
+    feedback: Annotated[
+        Literal["none", "text"] | None,
+        typer.Option(
+            "--feedback",
+            help="text: a retry is told what the critique says is wrong; none: it is not. By "
+            "default what the policy was trained with.",
+            show_default=False,
+        ),
+    ] = None,
     critic: CriticFolder = None,
     cache: Annotated[
         Path | None,
@@ -162,6 +171,7 @@ def compose(
             critic=critic,
             cache=cache,
             finish=finish,
+            feedback=feedback,
         )
         run = begin(brief)
     else:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from critic.vqa import POCKET, VqaCritic
-from envs.rules import Rules
+from envs.rules import Feedback, Rules
 from experts.registry import Registry, load_registry
-from policies.catalogue import make_policy, policy_reference, policy_revision
+from policies.catalogue import feedback_of, make_policy, policy_reference, policy_revision
 from policies.quality import cost_weight_of
 from policies.search import parse_search
 from poser import __version__
@@ -46,6 +46,8 @@ class Brief:
         critic: Folder of the critic; ``None`` for the pocket critic.
         cache: Folder of finished calls shared with other runs.
         finish: Whether the picture is finished where an expert serves that.
+        feedback: What a critique is used for besides the score, see :class:`envs.rules.Rules`;
+            ``None`` for what the policy was trained with.
     """
 
     prompt: str
@@ -62,6 +64,7 @@ class Brief:
     critic: Path | None = None
     cache: Path | None = None
     finish: bool = True
+    feedback: Feedback | None = None
 
 
 def begin(brief: Brief) -> Run:
@@ -101,6 +104,7 @@ def begin(brief: Brief) -> Run:
         search=search,
         rules=Rules(
             budget=brief.budget,
+            feedback=brief.feedback or feedback_of(brief.policy),
             cost_weight=0.0 if brief.quality is None else cost_weight_of(brief.quality),
         ),
         steps=brief.max_steps,

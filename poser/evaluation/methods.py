@@ -267,21 +267,10 @@ def _learned(name: str, setting: Setting, with_picture: bool) -> tuple[str, str,
 
 
 def _feedback(base: str) -> str:
-    """The feedback that a learned policy was trained with: it is composed with the same."""
-    from policies.catalogue import is_learned
-    from policies.export import read_card
-    from policies.learned import SHIPPED
+    from policies.catalogue import feedback_of
 
-    if base == "bandit" or base.startswith(("bandit:", "dqn:", "best-of@")):
-        return "none"
-    if not is_learned(base):
-        return "none"
-    training = read_card(SHIPPED if base == "learned" else Path(base)).training
-    config = training.get("config")
-    stages = config.get("stages") if isinstance(config, dict) else None
-    found = stages if isinstance(stages, list) else []
-    named = [s for s in found if isinstance(s, dict) and s.get("name") == training.get("stage")]
-    return str(named[0].get("feedback", "none")) if named else "none"
+    other = base == "bandit" or base.startswith(("bandit:", "dqn:", "best-of@"))
+    return "none" if other else feedback_of(base)
 
 
 def label_of(folder: Path) -> str:

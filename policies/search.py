@@ -3,7 +3,8 @@
 ``best-of:N`` plays N whole episodes and keeps the best; ``beam:K`` keeps K states at every step and
 expands each by the policy's best proposals (beam search, Lowerre 1976; for a learned policy this is
 the search that trades compute for score, Snell et al., arXiv 2408.03314). A search asks for calls
-and is sent their outcomes, so that many of them can share each batch; see :func:`together`. All
+and is sent their outcomes, so that many of them can share each batch; see
+:mod:`policies.playing`. All
 branches of an episode share its caller: what one of them paid for, the others find on record.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
-from envs.batching import Asked, outcomes_together
+from envs.batching import Asked
 from envs.episodes import Episode, Rollout
 from envs.legality import legal_actions
 from envs.observation import ObservationEncoder
@@ -54,7 +55,6 @@ __all__ = [
     "best_of",
     "one_of",
     "parse_search",
-    "together",
     "worth",
 ]
 
@@ -269,31 +269,6 @@ def best_of(
         moved = {id(move.parent): child for move, child in zip(moves, children, strict=True)}
         branches = [moved.get(id(b), b) for b in branches]
     return _found(branches, value or worth, account)
-
-
-def together(searches: Sequence[Asking]) -> list[Found]:
-    """Drives many searches in lockstep: the calls of a step of all of them go out as one batch.
-
-    Returns:
-        What each found, in their order.
-    """
-    found: dict[int, Found] = {}
-    waiting: dict[int, list[Asked]] = {}
-
-    def take(n: int, outcomes: list[Outcome] | None) -> None:
-        try:
-            waiting[n] = next(searches[n]) if outcomes is None else searches[n].send(outcomes)
-        except StopIteration as end:
-            found[n] = end.value
-
-    for n in range(len(searches)):
-        take(n, None)
-    while waiting:
-        batch, waiting = waiting, {}
-        outcomes = iter(outcomes_together([a for asked in batch.values() for a in asked]))
-        for n, asked in batch.items():
-            take(n, [next(outcomes) for _ in asked])
-    return [found[n] for n in range(len(searches))]
 
 
 @dataclass(slots=True, eq=False)

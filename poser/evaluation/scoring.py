@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from envs.episodes import Rollout
 from envs.outcomes import LiveOutcomes
 from envs.transition import interrupted
+from policies.playing import Played, play
 from poser.core.errors import PoserError
 from poser.core.record import EndReason
 from poser.core.value import Finite, NonNegative, Value
 from poser.evaluation.cases import Case, verdicts_on
 from poser.evaluation.methods import Method, identity_of, method_named, spends_as
-from poser.evaluation.playing import Played, play
 
 if TYPE_CHECKING:
     from pathlib import Path

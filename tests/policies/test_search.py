@@ -25,6 +25,7 @@ from policies.base import Policy
 from policies.best_of import BestOfN
 from policies.export import export_policy
 from policies.learned import LearnedPolicy
+from policies.playing import together
 from policies.random import RandomPolicy
 from policies.router import CapabilityRouter
 from policies.scorer import Scorer
@@ -37,7 +38,6 @@ from policies.search import (
     best_of,
     one_of,
     parse_search,
-    together,
     worth,
 )
 from policies.shape import ScorerShape

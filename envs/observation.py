@@ -6,7 +6,7 @@ the policy that was trained can serve wherever there is a state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +37,7 @@ from poser.core.action import ALL
 from poser.core.capability import CapabilityTable, Share
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageSource
-from poser.core.plan import Op, Plan
+from poser.core.plan import Command, Op, Plan
 
 Observation = dict[str, NDArray[np.float32]]
 """The parts of an observation by name; see :meth:`envs.layout.Layout.observation_space`."""
@@ -96,6 +96,17 @@ def fingerprint(spec: ExpertSpec, table: CapabilityTable | None) -> Fingerprint:
     return Fingerprint(
         np.array(rate), np.array(evidence), np.array(error), kept or 0.0, kept is not None
     )
+
+
+def _rates_at(spec: ExpertSpec, known: Fingerprint) -> Callable[[Command], float]:
+    """The rate at a command, by what is known; see ``ExpertSpec.capability_at``."""
+    rate: dict[Op, float] = dict(zip(OPS, known.rate.tolist(), strict=True))
+
+    def at(command: Command) -> float:
+        further = (rate[op] for op in command.ops[1:] if op in spec.capabilities)
+        return min([rate[command.op], *further])
+
+    return at
 
 
 def _share(table: CapabilityTable | None, op: Op) -> Share:
@@ -247,13 +258,13 @@ class ObservationEncoder:
         for column, (spec, known) in enumerate(
             zip(self.registry.values(), self._prints, strict=True)
         ):
-            rate = dict(zip(OPS, known.rate, strict=True))
+            at = _rates_at(spec, known)
             for row, command in enumerate(state.plan.commands):
                 pairs[row, column, 1] = serves(spec, command)
-                pairs[row, column, 2] = rate[command.op]
+                pairs[row, column, 2] = at(command)
             served = [c for c in asked if serves(spec, c)]
             pairs[-1, column, 1] = len(served) / max(1, len(asked))
-            pairs[-1, column, 2] = sum(rate[c.op] for c in served) / max(1, len(asked))
+            pairs[-1, column, 2] = sum(map(at, served)) / max(1, len(asked))
         names = {c.id: n for n, c in enumerate(state.plan.commands)} | {ALL: len(pairs) - 1}
         for name, by_expert in state.tried.items():
             for expert, count in by_expert.items():

@@ -80,5 +80,5 @@ class BestOfN:
 
 def fitness(state: State, spec: ExpertSpec) -> float:
     """How well an expert serves what is asked, in [0, 1]: the mean over commands."""
-    rates = [spec.capability(c.op) if serves(spec, c) else 0.0 for c in state.plan.asked]
+    rates = [spec.capability_at(c) if serves(spec, c) else 0.0 for c in state.plan.asked]
     return sum(rates) / max(1, len(rates))

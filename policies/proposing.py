@@ -76,7 +76,7 @@ def _score(state: State, action: Action, registry: Mapping[str, ExpertSpec]) -> 
         rate = fitness(state, spec)
     else:
         command = state.plan.command(action.command)
-        rate, last = spec.capability(command.op), command.op in FINISHING
+        rate, last = spec.capability_at(command), command.op in FINISHING
     tried = state.tried.get(action.command, {}).get(action.expert, 0)
     return -1.0 + math.log(max(rate, 0.01)) - 1.0 * (tried > 0) - 5.0 * last
 

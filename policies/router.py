@@ -97,7 +97,7 @@ class CapabilityRouter:
     ) -> Decision:
         def fitness(call: Call) -> float:
             spec = registry[call.expert]
-            served = [spec.capability(c.op) if serves(spec, c) else 0.0 for c in state.plan.asked]
+            served = [spec.capability_at(c) if serves(spec, c) else 0.0 for c in state.plan.asked]
             return sum(served) / max(1, len(served)) - self.cost_weight * spec.cost.usd
 
         ordered = sorted(draws, key=lambda c: (-fitness(c), c.expert))
@@ -113,14 +113,14 @@ class CapabilityRouter:
     ) -> Decision:
         def fitness(call: Call) -> float:
             spec = registry[call.expert]
-            return spec.capability(command.op) - self.cost_weight * spec.cost.usd
+            return spec.capability_at(command) - self.cost_weight * spec.cost.usd
 
-        best = max(registry[c.expert].capability(command.op) for c in calls)
-        able = [c for c in calls if registry[c.expert].capability(command.op) >= ABLE * best]
+        best = max(registry[c.expert].capability_at(command) for c in calls)
+        able = [c for c in calls if registry[c.expert].capability_at(command) >= ABLE * best]
         ordered = sorted(able, key=lambda c: (-fitness(c), c.expert))
         attempt = attempts(state, command.id)
         choice = ordered[attempt % len(ordered)]
-        capability = registry[choice.expert].capability(command.op)
+        capability = registry[choice.expert].capability_at(command)
         again = f", attempt {attempt + 1} with a new seed" if attempt else ""
         why = f"{command.id} is missing" if command.asked else "nothing else is to be changed"
         return Decision(choice, f"{why}; {command.op} {capability:.2f}{again}")

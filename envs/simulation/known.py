@@ -106,8 +106,10 @@ def _fill(
         one["stated"][n, k] = able * spec.capability(op)
         one["rate"][n, k] = able * measured.get(op, spec.capability(op))
         shares = [s for s in table.skills if op in s.ops] if table else []
-        one["trials"][n, k] = sum(s.n for s in shares)
-        one["successes"][n, k] = sum(s.successes for s in shares)
+        # Shown is what a live observation shows: the mean over skills.
+        trials = sum(s.n for s in shares)
+        one["trials"][n, k] = trials
+        one["successes"][n, k] = round(trials * measured.get(op, 0.0))
     if table is not None and table.kept.n:
         one["kept_trials"][n], one["kept_successes"][n] = table.kept.n, table.kept.successes
         one["kept"][n] = table.kept.successes / table.kept.n

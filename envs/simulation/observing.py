@@ -85,8 +85,7 @@ class SimulatedObservations:
         parts["experts"][:] = about * experts[:, :, None]
         pairs = np.zeros((len(worlds), *self._pairs.shape[1:]))
         serves, asked = simulation.serves, simulation.asked
-        per = np.take_along_axis(rate.transpose(0, 2, 1), worlds.op[:, :, None], axis=1)
-        per = per * there[:, :, None] * experts[:, None, :]
+        per = worlds.at_commands(rate) * there[:, :, None] * experts[:, None, :]
         number = np.maximum(1, asked.sum(axis=1))[:, None]
         served = serves & asked[:, :, None]
         pairs[:, :-1, :, _PAIR["serves"]] = serves

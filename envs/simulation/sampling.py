@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.simulation.known import T2I
-from envs.simulation.worlds import Bools, Floats, Ints, Worlds
+from envs.simulation.worlds import Bools, Floats, Ints, Worlds, at_commands
 
 WORKED, OUTAGE, FATAL, REFUSED, UNJUDGED = range(5)
 """What became of a call: a picture and its critique; an outage that may pass; one that does not;
@@ -34,6 +34,9 @@ READ = frozenset(
             "judged",
             "task",
             "rate",
+            "many",
+            "able",
+            "trials",
             "ease",
             "kept",
             "crowding",
@@ -92,7 +95,8 @@ def sample_calls(
     serving = serves[each, :, expert]
     chosen = np.arange(most) == row[:, None]
     at = np.where(whole[:, None], serving & (draws[:, None] | unsettled), chosen & worlds.commands)
-    rate = np.take_along_axis(worlds.rate[each, expert], worlds.op, axis=1)
+    true, said = worlds.rate[each, expert], worlds.said[each, expert]
+    rate = at_commands(worlds.op, worlds.many, true[:, None], said[:, None])[:, :, 0]
     rate = eased(rate, worlds.ease[each, :, expert])
     crowd = np.maximum(0, at.sum(axis=1) - 1) * worlds.crowding[each, expert]
     chance = rate * np.exp(-crowd * whole)[:, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from critic.rubric import critique_of
@@ -37,6 +39,7 @@ def plan_of(worlds: Worlds, world: int) -> Plan:
                 Criterion(
                     id=f"{name}.{k + 1}",
                     question=f"Is thing{n} as asked?",
+                    **_kind(worlds, world, int(n), k),
                     depends_on=(*(f"{p}.1" for p in parents), *own),
                     weight=float(worlds.weight[world, n, k]) or 1.0,
                 )
@@ -58,6 +61,13 @@ def plan_of(worlds: Worlds, world: int) -> Plan:
     return plan.setting_aside(aside) if aside else plan
 
 
+def _kind(worlds: Worlds, world: int, command: int, k: int) -> dict[str, Any]:
+    """What a criterion is about, where that matters."""
+    if k and worlds.many[world, command]:
+        return {"kind": "count", "about": (f"thing{command}", "3")}
+    return {}
+
+
 def registry_of(worlds: Worlds, world: int) -> dict[str, ExpertSpec]:
     """The registry of a world; experts are ``e1``, ``e2``, ..."""
     words = {f"thing{n}": n for n in np.flatnonzero(worlds.commands[world])}
@@ -68,7 +78,9 @@ def registry_of(worlds: Worlds, world: int) -> dict[str, ExpertSpec]:
             task=TASKS[worlds.task[world, n]],
             capabilities={
                 OPS[op]: max(0.01, _stated(worlds, world, int(n), int(op)))
-                for op in np.flatnonzero(worlds.able[world, n])
+                if worlds.able[world, n, op]
+                else 0.0
+                for op in np.flatnonzero(worlds.said[world, n])
             },
             vocabulary=frozenset(w for w, c in words.items() if worlds.knows[world, c, n])
             if worlds.closed[world, n]

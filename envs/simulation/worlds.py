@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 CRITERIA = 2
 """Most criteria of a command."""
 
+COUNTED = 0.7
+"""Share of second criteria that are counts."""
+
 SIDE = 64
 """Longest side of a picture that is not finished, in pixels; a finish makes it four times that."""
 
@@ -42,6 +45,7 @@ _ROOTS = {
 _BUILDING = {"recolour": 0.4, "relation": 0.3, "attribute": 0.2, "count": 0.1}
 _THINGS = tuple(OPS.index(op) for op in ("add", "create"))  # what others build on
 FINISH, TEXT, RELATION, REMOVE = (OPS.index(op) for op in ("finish", "text", "relation", "remove"))
+COUNT = OPS.index("count")
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class Worlds:
         builds: Whether its criteria depend on the first criterion of another, (B, C, C).
         judged: Whether there is a criterion and the critic can judge it, (B, C, 2).
         weight: Its weight, (B, C, 2).
+        many: Whether its second criterion is a count, so that it takes counting too, (B, C).
         experts: Whether there is an expert, (B, E).
         task: Its task as an index of :data:`envs.layout.TASKS`, (B, E).
         able: Whether it serves an op, (B, E, ops).
@@ -97,6 +102,7 @@ class Worlds:
     builds: Bools
     judged: Bools
     weight: Floats
+    many: Bools
     experts: Bools
     task: Ints
     able: Bools
@@ -146,6 +152,16 @@ class Worlds:
         serves: Bools = able & editing & self.knows & there
         return serves
 
+    def at_commands(self, rate: Floats) -> Floats:
+        """Rates at commands, (B, C, E), by rates at ops, (B, E, ops)."""
+        return at_commands(self.op, self.many, rate, self.said)
+
+    @property
+    def said(self) -> Bools:
+        """Whether anything is said or measured of an expert at an op, (B, E, ops)."""
+        said: Bools = self.able | (self.trials > 0)
+        return said
+
     @property
     def asked(self) -> Bools:
         """Whether the prompt asks for a command: all but a finish, (B, C)."""
@@ -161,6 +177,24 @@ class Worlds:
         """
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return Worlds(**{n: p[which] if not only or n in only else p for n, p in parts.items()})
+
+
+def at_commands(op: Ints, many: Bools, rate: Floats, said: Bools) -> Floats:
+    """Rates at commands, (B, C, E), by rates at ops.
+
+    At a command that takes counting too the lesser of the two, where anything is known of an
+    expert's counting; see ``ExpertSpec.capability_at``.
+
+    Args:
+        op: Of the commands, (B, C).
+        many: Whether a command takes counting too, (B, C).
+        rate: Rates at ops, (B, E, ops).
+        said: Whether anything is said or measured of it, (B, E, ops).
+    """
+    per = np.take_along_axis(rate.transpose(0, 2, 1), op[:, :, None], axis=1)
+    counting = many[:, :, None] & said[:, None, :, COUNT]
+    least: Floats = np.where(counting, np.minimum(per, rate[:, None, :, COUNT]), per)
+    return least
 
 
 def draw_worlds(
@@ -201,6 +235,8 @@ def draw_worlds(
     low, high = ranges.feedback_gain
     # Drawn last, and only where asked for, so that a seed gives the worlds that it gave before.
     parts["feedback_gain"] = _between(rng, low, high, count) if high else np.zeros(count)
+    counted = rng.random(parts["op"].shape) < COUNTED
+    parts["many"] = parts["judged"][:, :, 1] & counted
     return Worlds(**parts)
 
 

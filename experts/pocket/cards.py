@@ -21,25 +21,28 @@ TABLES: Final = Path(__file__).parent / "capabilities"
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "pocket.md"
 
 _ABOUT: Final[Mapping[str, str]] = {
-    "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: its "
-    "planner has seen every kind of scene, and those of the other two painters start from it.",
-    "counter": "The painter, its planner trained further on scenes with two to four objects of a "
-    "kind.",
-    "layout": "The painter, its planner trained further on scenes whose objects stand in a "
-    "relation; takes twice the steps.",
-    "editor": "Does every edit of objects on 64x64 pictures: looks at the picture, plans which "
-    "places are to be emptied or painted, and repaints those only. Takes two steps: quick, and "
-    "worse than those that do one thing.",
-    "adder": "The editor, its planner trained further on adding objects (also at a relation), "
-    "replacing, moving and multiplying them; takes six steps.",
-    "remover": "The editor, its planner trained further on removing objects.",
-    "recolourer": "The editor, its planner trained further on colours and sizes of objects.",
+    "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: its small "
+    "planner has mostly seen pictures of one or two objects; takes four steps.",
+    "counter": "Draws scenes with the number of objects that the caption names: its planner has "
+    "seen nothing but scenes with two to four objects of a kind, and was never told what stands "
+    "where.",
+    "layout": "Draws scenes whose objects stand where the caption says: its planner has seen "
+    "nothing but single objects of different kinds in a relation, and never two of a kind; takes "
+    "eight steps.",
+    "editor": "Does every edit of 64x64 pictures: looks at the picture, plans with a small, "
+    "briefly trained planner which places are to be emptied or painted, repaints those; another "
+    "background or style is painted around, or from, the objects that it sees. Takes two steps: "
+    "quick and cheap, and worse than those that do one thing.",
+    "adder": "Adds objects (also at a relation), replaces, moves and multiplies them: of four "
+    "plans it paints the one that covers least; takes six steps.",
+    "remover": "The adder, its planner trained further on removing objects.",
+    "recolourer": "The adder, its planner trained further on colours and sizes of objects.",
     "scenery": "Changes background and style of 64x64 pictures. The picture before comes in as "
     "further channels (as in InstructPix2Pix), and a gate says which pixels change: elsewhere the "
     "picture before shows through.",
 }
 
-_SLOTS: Final = """a diffusers pipeline in two parts. A planner (`SlotPlanner`, 0.9 to 1.4 million
+_SLOTS: Final = """a diffusers pipeline in two parts. A planner (`SlotPlanner`, 0.2 to 1.4 million
   weights, flow matching) decides which objects go where{looks}. A renderer, shared by
   seven experts (`experts/pocket/weights/renderer`), paints them: flow matching over space-to-depth
   pixels, without an autoencoder, by a `UNet2DConditionModel` that reads a map of the plan. The
@@ -82,8 +85,9 @@ def card(recipe: Recipe, table: CapabilityTable | None) -> str:
     operations = ", ".join(f"{name} {share:.0%}" for name, share in recipe.operations)
     data = {
         "any": "scenes of every kind",
-        "counts": "85 % scenes with counts",
-        "layouts": "85 % scenes with relations",
+        "common": "scenes of one or two objects, one in ten of any kind",
+        "counts": "scenes with two to four objects of a kind, relations unsaid",
+        "layouts": "scenes of single objects of two to four kinds, always related",
     }[recipe.scenes]
     if edits:
         data = operations or "every edit as it comes"

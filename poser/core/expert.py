@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from poser.core.picture import ImageRef
-from poser.core.plan import Op
+from poser.core.plan import Command, Op
 from poser.core.value import NonNegative, Sha256, UnitInterval, Value, content_hash
 
 Task = Literal["text_to_image", "image_to_image", "inpainting"]
@@ -106,6 +106,15 @@ class ExpertSpec(Value):
         if not self.capabilities:
             return 0.0 if op == "finish" else 0.5
         return self.capabilities.get(op, 0.0)
+
+    def capability_at(self, command: Command) -> float:
+        """How well it is said to serve a command, in [0, 1].
+
+        The least over the ops that the command takes. What is not said of the further ones (how
+        well it counts, for "add three birds") counts neither way.
+        """
+        further = [self.capabilities[op] for op in command.ops[1:] if op in self.capabilities]
+        return min([self.capability(command.op), *further])
 
 
 class ExpertRequest(Value):

@@ -97,6 +97,14 @@ class Command(Value):
         """
         return self.op != "finish" or bool(self.source or self.criteria)
 
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """The ops that it takes: its own, and to count where it asks for several of a thing."""
+        several = any(
+            k.kind == "count" and k.about[1:] not in (("1",), ("one",)) for k in self.criteria
+        )
+        return (self.op, "count") if several and self.op != "count" else (self.op,)
+
     @cached_property
     def subjects(self) -> tuple[str, ...]:
         """The words, lower case, of what the command is about: its subject and its criteria.

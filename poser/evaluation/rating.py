@@ -51,7 +51,7 @@ def _gain(
     spec = registry[action.expert]
     tried = state.tried.get(action.command, {}).get(action.expert, 0)
     if action.command != ALL:
-        gain = missing[action.command] * spec.capability(state.plan.command(action.command).op)
+        gain = missing[action.command] * spec.capability_at(state.plan.command(action.command))
     elif spec.needs_picture:
         gain = fitness(state, spec) * (1.0 - state.phi)
     else:

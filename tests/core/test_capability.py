@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from poser.core.capability import CapabilityTable, Share, SkillMeasure
+from poser.core.expert import ExpertSpec
+from poser.core.plan import Command, Criterion
 from tests.strategies import OPS, money, unit, words
 
 
@@ -91,3 +93,24 @@ def test_a_measure_of_some_skills_leaves_the_others_as_they_were() -> None:
     assert table(new).joined(table(old, other)).skills == (new, other)
     for change in ({"fingerprint": "g"}, {"evaluator_revision": "2"}, {"seed": 1}):
         assert table(new).joined(table(old, other, **change)).skills == (new,)
+
+
+def test_a_command_for_several_things_takes_counting_too() -> None:
+    def adds(about: tuple[str, ...]) -> Command:
+        counted = Criterion(id="k", question="Are there?", kind="count", about=about)
+        return Command(id="c", op="add", instruction="add birds", criteria=(counted,))
+
+    three, one = adds(("bird", "3")), adds(("bird", "1"))
+    assert (three.ops, one.ops) == (("add", "count"), ("add",))
+
+    def painter(**capabilities: float) -> ExpertSpec:
+        return ExpertSpec(
+            id="e", adapter="x", task="text_to_image", capabilities=capabilities
+        )  # fmt: skip
+
+    assert painter(add=0.9, count=0.4).capability_at(three) == 0.4
+    assert painter(add=0.9, count=0.4).capability_at(one) == 0.9
+    assert painter(add=0.3, count=0.4).capability_at(three) == 0.3
+    assert painter(add=0.9).capability_at(three) == 0.9  # nothing is said of counting
+    assert painter(count=0.9).capability_at(three) == 0.0  # it does not add
+    assert painter().capability_at(three) == 0.5

@@ -224,6 +224,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON lines to FILE")
     parser.add_argument(
+        "--texts", type=Path, metavar="FOLDER", help="write each text to a file there, to train on"
+    )
+    parser.add_argument(
         "--check",
         nargs="?",
         const="poser.decompose:RuleDecomposer",
@@ -242,13 +245,18 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         lines = [json.dumps(to_json(prompt), ensure_ascii=False) for prompt in sample]
         options.json.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if options.texts:
+        options.texts.mkdir(parents=True, exist_ok=True)
+        for number, prompt in enumerate(sample):
+            file = options.texts / f"{options.split}-{number:04d}.txt"
+            file.write_text(prompt.text + "\n", encoding="utf-8")
     if options.check:
         decomposer = pkgutil.resolve_name(options.check)()
         found = agreement(sample, lambda text: decomposer.decompose(text).criteria)
         for text, missed, invented in found.wrong:
             sys.stdout.write(f"{text}\n  missed {missed}\n  invented {invented}\n\n")
         sys.stdout.write(f"{found}\n")
-    elif not options.json:
+    elif not options.json and not options.texts:
         sys.stdout.write("\n".join(_shown(prompt) for prompt in sample))
     return 0
 

@@ -42,6 +42,7 @@ class Stage(Value):
             when asked for.
         steps: Environment steps, rounded up to whole legs.
         envs: Episodes stepped together.
+        updates: Updates in a leg of this stage; ``None`` for those of the whole run.
         rate: Learning rate at the beginning; it falls linearly.
         final_rate: Share of it that is left at the end.
         entropy: Weight of the entropy in the loss.
@@ -60,6 +61,7 @@ class Stage(Value):
     world: Literal["simulated", "pixels"] = "simulated"
     steps: Count
     envs: Annotated[int, Field(ge=1, le=4096)] = 64
+    updates: Count | None = None
     rate: Positive = 5e-4
     final_rate: UnitInterval = 0.1
     entropy: NonNegative = 0.01
@@ -231,7 +233,7 @@ class TrainConfig(Value):
 
     def leg(self, stage: Stage) -> int:
         """Environment steps of one leg of a stage."""
-        return stage.envs * self.ppo.rollout * self.updates
+        return stage.envs * self.ppo.rollout * (stage.updates or self.updates)
 
     def legs(self, stage: Stage) -> int:
         """Legs of a stage: its steps, rounded up."""

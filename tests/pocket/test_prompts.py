@@ -216,6 +216,10 @@ def test_command_line(
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines == [to_json(p) for p in prompts(sheet, "test", 3, 0, 6, held_out=False)]
     assert {line["requirements"] for line in lines} == {6}
+    assert main(["--n", "2", "--texts", str(tmp_path / "texts")]) == 0
+    written = sorted((tmp_path / "texts").iterdir())
+    assert [path.name for path in written] == ["test-0000.txt", "test-0001.txt"]
+    assert written[0].read_text() == prompts(sheet, "test", 2, 0)[0].text + "\n"
     assert main(["--split", "train", "--n", "2"]) == 0
     assert prompts(sheet, "train", 2, 0)[0].text in capsys.readouterr().out
     assert main(["--n", "3", "--check"]) == 0

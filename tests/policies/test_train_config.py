@@ -30,6 +30,8 @@ def test_steps_are_rounded_up_to_whole_legs(tmp_path: Path) -> None:
     config = read_config(path)
     assert config.leg(config.stages[0]) == 64
     assert config.legs(config.stages[0]) == 2
+    shorter = config.stages[0].model_copy(update={"updates": 1})
+    assert (config.leg(shorter), config.legs(shorter)) == (32, 4)
 
 
 def test_a_stage_sets_its_rewards_and_an_ablation_of_cost_takes_every_lambda(

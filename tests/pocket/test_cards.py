@@ -26,7 +26,7 @@ def capability(name: str, successes: int) -> CapabilityTable:
 
 def test_a_card_says_what_was_trained_and_measured() -> None:
     text = card(RECIPES["remover"], capability("remover", 9))
-    assert "starting from the editor's weights" in text
+    assert "starting from the adder's weights" in text
     assert "| edit: remove | 0.90 (0.60 to 0.98) | 10 | 0.900 of 10 |" in text
     assert "Not measured yet." in card(RECIPES["painter"], None)
 

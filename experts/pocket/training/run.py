@@ -92,6 +92,8 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     if source is None and recipe.start is not None:
         source = root / recipe.start / "checkpoint.pt"
     start = getattr(task, "start_from", None)
+    if options.start is not None and isinstance(task, CriticTask):
+        task.look_first = 0  # it has learned that
     fresh = not (work / "checkpoint.pt").exists()
     if fresh and start is not None and source is not None and source.exists():
         start(torch.load(source, map_location="cpu", weights_only=True))

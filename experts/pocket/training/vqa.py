@@ -8,12 +8,14 @@ each noun and colour of a question learns which cells show it; and for a while i
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -46,10 +48,15 @@ PAINTED = 0.5
 """Share of pictures that the renderer painted."""
 LETTERED = 0.08
 """Share of pictures with letters on them."""
+HUED = 0.35
+"""Share of pictures whose hues are turned, and of which nothing about colours is asked: a kind of
+object is to be known in colours that it was never seen in."""
 COUNTS = 5
 """0 to 4 objects."""
 FACTS = COUNTS + len(world.COLOURS) + 2
 """Logits of the subject's count and colour, and its offset from the other object."""
+_HUES = ("colour", "background")
+"""Kinds of question that pictures with turned hues do not answer."""
 _LABEL_OF = {noun: index for index, noun in enumerate(world.NOUNS)}
 
 
@@ -81,6 +88,25 @@ def facts_of(scene: Scene, question: Question) -> tuple[int, int, float, float]:
             float(np.mean([t.y for t in own]) - np.mean([t.y for t in others])) / 32,
         )
     return (min(len(own), COUNTS - 1), world.COLOURS.index(colour) if colour else -100, *apart)
+
+
+def turned(image: Bytes, rng: np.random.Generator) -> Bytes:
+    """A picture (side, side, 3) whose hues are all turned by one angle, drawn at random."""
+    hue, saturation, value = Image.fromarray(image).convert("HSV").split()
+    shift = int(rng.integers(16, 240))
+    turned_hue = hue.point([(level + shift) % 256 for level in range(256)])
+    return np.asarray(Image.merge("HSV", (turned_hue, saturation, value)).convert("RGB"))
+
+
+def colourless(scene: Scene) -> Scene:
+    """The scene without the colours of its objects, so that no question names them."""
+    return replace(scene, things=tuple(replace(t, colour=None) for t in scene.things))
+
+
+def settings_of(made: list[tuple[Any, ...]]) -> list[tuple[int, int]]:
+    """Indices of background and style of pictures; -100 for a background of turned hues."""
+    settings = [(setting_of(scene), doubtful) for _, scene, doubtful, _ in made]
+    return [(-100 if "background" in unsure else s[0], s[1]) for s, unsure in settings]
 
 
 class CriticModel(nn.Module):
@@ -160,9 +186,12 @@ class CriticTask:
         made: list[tuple[Any, ...]] = []
         ghost = None
         for _ in range(size):
-            image, *rest = self._pictured(rng, ghost)
+            image, scene, unsure, seeming = self._pictured(rng, ghost)
             ghost = image
-            made.append((letter(image, rng) if rng.random() < LETTERED else image, *rest))
+            if rng.random() < HUED:
+                image, scene, unsure = turned(image, rng), colourless(scene), (*unsure, *_HUES)
+            image = letter(image, rng) if rng.random() < LETTERED else image
+            made.append((image, scene, unsure, seeming))
         return made
 
     def _labels(self, made: list[tuple[Any, ...]]) -> tuple[Tensor, Tensor]:
@@ -170,8 +199,10 @@ class CriticTask:
         labels = np.stack([patch_labels(self.sheet, scene, CELL) for _, scene, _, _ in made])
         known = np.ones((len(made), LABELS, 1, 1), np.float32)
         for row, (_, _, doubtful, _) in enumerate(made):
-            for noun in doubtful:
-                known[row, _LABEL_OF.get(noun, LABELS - 1)] = 0 if noun in _LABEL_OF else 1
+            for noun in set(doubtful) & set(_LABEL_OF):
+                known[row, _LABEL_OF[noun]] = 0
+            if "colour" in doubtful:
+                known[row, len(_LABEL_OF) : LABELS - 1] = 0
         truth = torch.from_numpy(labels).permute(0, 3, 1, 2).contiguous()
         return truth.to(self.device), torch.from_numpy(known).to(self.device)
 
@@ -189,7 +220,8 @@ class CriticTask:
                     question = Question(f"Is there {article(noun)}?", False, "existence", noun)
                 texts.append(question.text)
                 answers.append(int(question.answer))
-                facts.append(facts_of(scene, question))
+                number, colour, *apart = facts_of(scene, question)
+                facts.append((number, -100 if "colour" in doubtful else colour, *apart))
         tokens = self.tokenizer(
             texts, padding="longest", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
@@ -201,7 +233,7 @@ class CriticTask:
             "answers": torch.tensor(answers, device=self.device).reshape(size, count),
             "labels": labels,
             "known": known,
-            "settings": [setting_of(scene) for _, scene, _, _ in made],
+            "settings": settings_of(made),
             "facts": torch.tensor(facts, device=self.device).reshape(size, count, 4),
         }
 
@@ -212,7 +244,7 @@ class CriticTask:
         if looking:
             made = self._pictures(rng, self.batch)
             labels, known = self._labels(made)
-            batch: dict[str, Any] = {"settings": [setting_of(scene) for _, scene, _, _ in made]}
+            batch: dict[str, Any] = {"settings": settings_of(made)}
             batch |= {"labels": labels, "known": known}
             batch["pixels"] = to_tensor([image for image, *_ in made], self.device)
         else:

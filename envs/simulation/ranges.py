@@ -24,6 +24,8 @@ class Ranges(Value):
             one command is than another of its op, for all experts alike.
         knack: Likewise for one expert at one command: who has failed at it is likely to fail again,
             and another expert may do it.
+        swing: Least and greatest standard deviation, in log odds, of how much better or worse one
+            drawing turns out than the next, in all that it shows: what drawing again is good for.
         trials: Fewest and most trials that a rate was measured by (drawn on a log scale).
         shift: Standard deviation of the true rate about the rate on the tasks of the probe.
         unmeasured: Share of experts without a table.
@@ -60,8 +62,9 @@ class Ranges(Value):
     dependent: UnitInterval = 0.45
     drawers: UnitInterval = 0.25
     specialists: UnitInterval = 0.6
-    hardness: tuple[NonNegative, NonNegative] = (0.0, 1.5)
-    knack: tuple[NonNegative, NonNegative] = (0.0, 2.0)
+    hardness: tuple[NonNegative, NonNegative] = (0.0, 1.2)
+    knack: tuple[NonNegative, NonNegative] = (0.0, 1.5)
+    swing: tuple[NonNegative, NonNegative] = (0.0, 1.5)
     trials: tuple[Count, Count] = (8, 256)
     shift: NonNegative = 0.08
     unmeasured: UnitInterval = 0.1

@@ -1,12 +1,12 @@
 """What comes of simulated calls: drawn for many episodes at once.
 
 A call of an expert at a command settles it with the expert's true success at the op, more or less
-by how well that command suits it, which stays the same throughout an episode. What holds
-besides outlasts the edit with the expert's true kept rate, criterion by criterion; what does not
-hold comes to hold with a little luck. Drawing the whole plan tries every command that the expert
-serves, with a success that falls with their number. The critic's score of a criterion is the
-logistic of log odds that lie on the right side, with noise, and off by an amount that stays
-the same throughout an episode.
+by how well that command suits it, which stays the same throughout an episode; a drawing turns out
+better or worse as a whole. What holds besides outlasts the edit with the expert's true kept rate,
+criterion by criterion; what does not hold comes to hold with a little luck. Drawing the whole plan
+tries every command that the expert serves, with a success that falls with their number. The
+critic's score of a criterion is the logistic of log odds that lie on the right side, with noise,
+and off by an amount that stays the same throughout an episode.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ READ = frozenset(
             "able",
             "trials",
             "ease",
+            "swing",
             "kept",
             "crowding",
             "outage",
@@ -97,7 +98,8 @@ def sample_calls(
     at = np.where(whole[:, None], serving & (draws[:, None] | unsettled), chosen & worlds.commands)
     true, said = worlds.rate[each, expert], worlds.said[each, expert]
     rate = at_commands(worlds.op, worlds.many, true[:, None], said[:, None])[:, :, 0]
-    rate = eased(rate, worlds.ease[each, :, expert])
+    turn = worlds.swing * rng.standard_normal(count) * draws
+    rate = eased(rate, worlds.ease[each, :, expert] + turn[:, None])
     crowd = np.maximum(0, at.sum(axis=1) - 1) * worlds.crowding[each, expert]
     chance = rate * np.exp(-crowd * whole)[:, None]
     if again is not None:

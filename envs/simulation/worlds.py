@@ -65,6 +65,7 @@ class Worlds:
         able: Whether it serves an op, (B, E, ops).
         rate: Its true success at an op, (B, E, ops).
         ease: By how much an expert's log odds at a command differ from those at its op, (B, C, E).
+        swing: Standard deviation of a shift of all log odds of one drawing, (B,).
         trials: How often an op was measured; 0 for not at all, (B, E, ops).
         successes: How often that went well, (B, E, ops).
         stated: What its entry says of its success at an op, (B, E, ops).
@@ -108,6 +109,7 @@ class Worlds:
     able: Bools
     rate: Floats
     ease: Floats
+    swing: Floats
     trials: Ints
     successes: Ints
     stated: Floats
@@ -236,6 +238,7 @@ def draw_worlds(
     # Drawn last, and only where asked for, so that a seed gives the worlds that it gave before.
     parts["feedback_gain"] = _between(rng, low, high, count) if high else np.zeros(count)
     counted = rng.random(parts["op"].shape) < COUNTED
+    parts["swing"] = _between(rng, *ranges.swing, count)
     parts["many"] = parts["judged"][:, :, 1] & counted
     return Worlds(**parts)
 

@@ -2,8 +2,8 @@
 
 It is no reward. All it shares with the critic is the world and the ways pictures are degraded:
 it is made of convolutions that find centres, sees data of its own (another stream of chance, and
-the colours and relations that are held out from every other model as well), and learns from the
-scene graph instead of questions.
+the colours and relations that are held out from every other model as well; painted pictures of
+another seed), and learns from the scene graph instead of questions.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.scope import detector_words
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.tensors import to_tensor
 
 Bytes = NDArray[np.uint8]
@@ -39,6 +40,8 @@ LETTERED: Final = 0.08
 HELD_OUT: Final = 0.15
 """Share of scenes in the colours and relations that no other model has seen."""
 EMPTY: Final = 0.03
+PAINTED: Final = 0.4
+"""Share of pictures that the renderer painted, of a seed of their own: what is to be measured."""
 CELLS: Final = world.NATIVE_SIZE // STRIDE
 PROBES: Final = 256
 """Fresh pictures by which the threshold is chosen."""
@@ -100,11 +103,19 @@ class DetectorTask:
         self.net = CentreNet(self.config).to(device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: nn.Module = self.net
+        self.painted: PaintedScenes | None = None
+
+    def start_from(self, state: dict[str, Any]) -> None:
+        """Takes over the averaged weights of a checkpoint of the same sizes."""
+        self.net.load_state_dict(state["averaged"])
 
     def scenes_of(self, rng: np.random.Generator, size: int) -> list[tuple[Bytes, Scene]]:
         """Pictures, not yet degraded, and what is to be found in them."""
         made: list[tuple[Bytes, Scene]] = []
         for _ in range(size):
+            if self.painted is not None and rng.random() < PAINTED:
+                made.append(self._painted(self.painted, rng))
+                continue
             scene, _ = sample_scene(self.sheet, rng, held_out=bool(rng.random() < HELD_OUT))
             if rng.random() < EMPTY:
                 for noun in scene.nouns():
@@ -118,6 +129,15 @@ class DetectorTask:
                 image = (image * (1 - share) + made[-1][0] * share).astype(np.uint8)
             made.append((image, scene))
         return made
+
+    @staticmethod
+    def _painted(painted: PaintedScenes, rng: np.random.Generator) -> tuple[Bytes, Scene]:
+        """A painted picture about which nobody could argue."""
+        while True:
+            painting, image = painted.sample(rng)
+            # Of a style it is not certain that the renderer got it right.
+            if not painting.doubtful and painting.shown.style is None:
+                return image, painting.shown
 
     def batch_of(self, rng: np.random.Generator, size: int) -> tuple[list[Bytes], dict[str, Any]]:
         """Degraded pictures, every scene twice, the second time mirrored; and their targets."""

@@ -16,6 +16,9 @@ from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.sight import SightTask
 from experts.pocket.training.vqa import CriticTask
 
+OWN_SEED = 11
+"""Added to the seed of the painted pictures that the detector learns from."""
+
 
 def choose_device(name: str) -> torch.device:
     """The device of a name; "auto" takes a GPU where there is one."""
@@ -81,13 +84,16 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     text = beside if beside.is_dir() else packaged
     sheet = SpriteSheet.load()
     task = build(recipe, sheet, options.seed, batch, device, text)
-    if isinstance(task, CriticTask | SightTask | EnlargerTask):
+    measures = recipe.task == "detector"
+    if measures or isinstance(task, CriticTask | SightTask | EnlargerTask):
         trained = (out.parent, packaged.parent)
         painters = [f for f in trained if (f / RECIPES["painter"].folder.name).is_dir()]
         if painters and options.painted:
-            painted = PaintedScenes(sheet, options.seed, options.painted)
+            # What measures sees pictures of its own.
+            seed = options.seed + (OWN_SEED if measures else 0)
+            painted = PaintedScenes(sheet, seed, options.painted)
             painted.load(root, painters[0])
-            task.painted = painted
+            task.painted = painted  # type: ignore[attr-defined]
     source = options.start
     if source is None and recipe.start is not None:
         source = root / recipe.start / "checkpoint.pt"

@@ -120,6 +120,7 @@ class AnswerNet(nn.Module):
             nn.Linear(hidden, hidden), nn.SiLU(),
         )  # fmt: skip
         self.answer = nn.Linear(hidden, 2)
+        self.quality = nn.Linear(2 * coarse, 1)
         line = torch.linspace(-1, 1, config["image_size"] // CELL)
         grid = torch.stack(torch.meshgrid(line, line, indexing="ij")[::-1])
         self.register_buffer("grid", grid, persistent=False)
@@ -133,6 +134,12 @@ class AnswerNet(nn.Module):
         grid = self.grid.to(cells.dtype).expand(len(cells), -1, -1, -1)  # type: ignore[operator]
         ground = self.mix(torch.cat([cells, grid], 1))
         return Seen(cells, ground, torch.cat([far.mean((2, 3)), far.amax((2, 3))], 1))
+
+    def rate(self, seen: Seen) -> Tensor:
+        """Quality of pictures as such, (batch,) in [0, 1]: how like clean drawings they look."""
+        told = self.quality(seen.whole.to(self.quality.weight.dtype))
+        quality: Tensor = told.float().squeeze(-1).sigmoid()
+        return quality
 
     def ask(self, seen: Seen, ids: Tensor, mask: Tensor) -> Answers:
         """Answers questions.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
 
 MODEL_TYPE = "answer_net"
 """``model_type`` in the ``config.json`` of such a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is said of one picture.
+
+    Attributes:
+        yes: P(yes), in [0, 1], of each question.
+        quality: Of the picture as such, in [0, 1]; ``None`` where the model does not tell.
+    """
+
+    yes: list[float]
+    quality: float | None = None
+
 
 BATCH = 64
 """Questions in one forward pass."""
@@ -55,12 +70,12 @@ class NetAnswers:
         self.device = device
         self.net.float().eval().to(device)
 
-    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[Answered]:
         """See :class:`critic.vqa.QuestionModel`.
 
         Pictures with equally many questions share passes; a picture is looked at once.
         """
-        answers: list[list[float]] = [[] for _ in asked]
+        answers = [Answered([]) for _ in asked]
         by_number: dict[int, list[int]] = {}
         for index, (questions, _) in enumerate(asked):
             by_number.setdefault(len(questions), []).append(index)
@@ -74,7 +89,7 @@ class NetAnswers:
                     answers[index] = found
         return answers
 
-    def _pass(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+    def _pass(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[Answered]:
         """One forward pass over pictures with equally many questions."""
         import torch
         from PIL import Image as Pictures
@@ -95,5 +110,6 @@ class NetAnswers:
         mask = tokens["attention_mask"].to(self.device).reshape(shape)
         seen = self.net.look(stacked.to(self.device))
         logits = self.net.ask(seen, ids, mask).logits.float() / self.temperature
-        found: list[list[float]] = (logits[..., 1] - logits[..., 0]).sigmoid().tolist()
-        return found
+        found = (logits[..., 1] - logits[..., 0]).sigmoid().tolist()
+        rated = self.net.rate(seen).tolist()
+        return [Answered(yes, quality) for yes, quality in zip(found, rated, strict=True)]

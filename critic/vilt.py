@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from critic.answering import Answered
 from critic.loading import first_line, without_bars
 from poser.core.errors import CriticError
 
@@ -56,7 +57,7 @@ class ViltAnswers:
         self.yes, self.no = labels["yes"], labels["no"]
         self.model: Any = model.eval().to(device)
 
-    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
+    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[Answered]:
         """See :class:`critic.vqa.QuestionModel`: as few passes as may be."""
         rows = [(n, text) for n, (questions, _) in enumerate(asked) for text in questions]
         answers: list[list[float]] = [[] for _ in asked]
@@ -65,7 +66,7 @@ class ViltAnswers:
             part = rows[start : start + size]
             for (n, _), answer in zip(part, self._pass(part, asked), strict=True):
                 answers[n].append(answer)
-        return answers
+        return [Answered(found) for found in answers]
 
     def _pass(
         self, rows: Sequence[tuple[int, str]], asked: Sequence[tuple[Sequence[str], Image]]

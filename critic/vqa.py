@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from critic.answering import MODEL_TYPE, NetAnswers
+from critic.answering import MODEL_TYPE, Answered, NetAnswers
 from critic.loading import choose_device, first_line, is_file, revision_of
 from critic.rubric import critique_of
 from critic.scope import Scope, load_scope
@@ -35,8 +35,8 @@ POCKET = Path(__file__).parent / "weights" / "pocket_vqa"
 class QuestionModel(Protocol):
     """What answers questions about pictures."""
 
-    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[list[float]]:
-        """P(yes), in [0, 1], of each question about each picture (any mode and size)."""
+    def answers(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[Answered]:
+        """What is said of each picture (any mode and size) and the questions about it."""
         ...
 
 
@@ -114,13 +114,14 @@ class VqaCritic:
         The questions of all pictures share forward passes; the seconds are shared out evenly.
         """
         started = time.perf_counter()
-        answers = self.answers([([k.question for k in p.judged], image) for p, image in asked])
+        told = self._told([([k.question for k in p.judged], image) for p, image in asked])
         seconds = (time.perf_counter() - started) / max(1, len(asked))
         critiques = []
-        for (plan, _), found in zip(asked, answers, strict=True):
-            pairs = zip(plan.judged, found, strict=True)
+        for (plan, _), found in zip(asked, told, strict=True):
+            pairs = zip(plan.judged, found.yes, strict=True)
             scores = {k.id: p if k.expected else 1.0 - p for k, p in pairs}
-            critiques.append(critique_of(plan, scores, seconds=seconds))
+            quality = found.quality
+            critiques.append(critique_of(plan, scores, quality=quality, seconds=seconds))
         return critiques
 
     def probabilities(self, questions: Sequence[str], image: Image) -> list[float]:
@@ -138,10 +139,13 @@ class VqaCritic:
         Raises:
             CriticError: As :meth:`probabilities`.
         """
+        return [found.yes for found in self._told(asked)]
+
+    def _told(self, asked: Sequence[tuple[Sequence[str], Image]]) -> list[Answered]:
         import torch
 
         if not any(questions for questions, _ in asked):
-            return [[] for _ in asked]
+            return [Answered([]) for _ in asked]
         with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
             try:
                 answers = self._loaded.answers(asked)
@@ -149,7 +153,7 @@ class VqaCritic:
                 raise CriticError(
                     "the critic ran out of memory", remedy="free some, or use another device"
                 ) from error
-        if any(a != a for found in answers for a in found):
+        if any(a != a for found in answers for a in found.yes):
             raise CriticError("the critic's answer is not a number", remedy="check its weights")
         return answers
 

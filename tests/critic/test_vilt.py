@@ -57,6 +57,11 @@ def test_pictures_judged_together_get_the_answers_that_each_gets_alone(folder: P
     assert together[0][0] != pytest.approx(together[0][1], abs=1e-3)
 
 
+def test_it_says_nothing_of_quality(folder: Path) -> None:
+    critic = VqaCritic(folder, device="cpu")
+    assert [told.quality for told in critic._told([(["Is there a cat?"], BLUE)])] == [None]
+
+
 def test_questions_of_several_pictures_share_forward_passes(folder: Path) -> None:
     critic = VqaCritic(folder, device="cpu")
     assert isinstance(critic._loaded, ViltAnswers)

@@ -176,6 +176,12 @@ def test_the_callers_random_numbers_are_left_alone() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
+def test_it_rates_pictures_as_such() -> None:
+    critique = CRITIC.judge(plan_asking("Is there a cat?"), Image.new("RGB", (64, 64), "skyblue"))
+    assert critique.quality is not None
+    assert 0.0 <= critique.quality <= 1.0
+
+
 def test_it_judges_in_batches_for_the_environment() -> None:
     assert isinstance(CRITIC, BatchCritic)
 

@@ -24,6 +24,7 @@ from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training import detector
 from experts.pocket.training.detector import DetectorTask, detector_config
 from experts.pocket.training.loop import Schedule, train
+from experts.pocket.training.painted import PaintedScenes
 
 CPU = torch.device("cpu")
 
@@ -103,6 +104,22 @@ def test_spoiled_objects_are_not_to_be_found(
     for image, scene in build(sheet).scenes_of(rng, 6):
         assert image.shape == (64, 64, 3)
         assert (image != render(sheet, scene)).any()
+
+
+def test_it_learns_from_paintings_that_nobody_could_argue_about(
+    sheet: SpriteSheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector, "PAINTED", 1.0)
+    task = build(sheet)
+    task.painted = PaintedScenes(sheet, 11, 40)
+    task.painted._images = (
+        np.arange(40, dtype=np.uint8)[:, None, None, None].repeat(64, 1).repeat(64, 2).repeat(3, 3)
+    )
+    for image, scene in task.scenes_of(np.random.default_rng(0), 12):
+        painting = task.painted.painting(int(image[0, 0, 0]))
+        assert scene == painting.shown
+        assert not painting.doubtful
+        assert scene.style is None
 
 
 def test_what_is_measured() -> None:

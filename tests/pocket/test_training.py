@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageFilter
 from safetensors.torch import load_file
 
 from critic.answer_net import AnswerNet
 from experts.pocket import world
+from experts.pocket.drawing import render
 from experts.pocket.edits import sample_edit
 from experts.pocket.recipes import Recipe
+from experts.pocket.sampling import sample_scene
 from experts.pocket.slots import EMPTIED, PAINTED
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.diffusion import DiffusionTask
@@ -20,7 +24,13 @@ from experts.pocket.training.loop import Schedule, Task, train
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.planning import PlanTask, changes
 from experts.pocket.training.text import TextTask
-from experts.pocket.training.vqa import CriticTask, critic_config
+from experts.pocket.training.vqa import (
+    CriticTask,
+    critic_config,
+    likeness,
+    settings_of,
+    turned,
+)
 
 CPU = torch.device("cpu")
 TINY_CRITIC = {"fine": 8, "middle": 8, "coarse": 8, "words": 8, "layers": 1, "reading": 8,
@@ -126,6 +136,34 @@ def test_a_question_is_answered_alike_beside_others_and_with_padding() -> None:
     assert packed.shape == (2, 3)
     assert torch.allclose(packed[:, :1], alone, atol=1e-5)
     assert not torch.allclose(packed[:, 0], packed[:, 1], atol=1e-6)
+
+
+def test_quality_is_likeness_to_the_drawing(sheet: SpriteSheet) -> None:
+    rng = np.random.default_rng(0)
+    scenes = [sample_scene(sheet, rng)[0] for _ in range(6)]
+    worse = []
+    for scene in scenes:
+        drawn = render(sheet, scene)
+        assert likeness(sheet, drawn, scene) == pytest.approx(1.0)
+        blurred = Image.fromarray(drawn).filter(ImageFilter.GaussianBlur(2))
+        worse.append(likeness(sheet, np.asarray(blurred), scene))
+        assert likeness(sheet, np.zeros_like(drawn), scene) == 0.0
+    assert all(0.0 < value < 0.99 for value in worse)
+    assert np.isnan(likeness(sheet, drawn, replace(scenes[0], things=())))
+
+
+def test_hues_are_turned_and_nothing_is_asked_of_them(sheet: SpriteSheet) -> None:
+    task = CriticTask(sheet, 0, 4, CPU, look_first=0, **TINY_CRITIC)
+    rng = np.random.default_rng(1)
+    made = [m for m in task._pictures(rng, 60) if "background" in m[2]]
+    assert 5 < len(made) < 40
+    assert all(thing.colour is None for _, scene, _, _ in made for thing in scene.things)
+    assert {ground for ground, _ in settings_of(made)} == {-100}
+    image = render(sheet, sample_scene(sheet, rng)[0])
+    other = turned(image, rng)
+    assert other.shape == image.shape
+    assert np.abs(other.astype(int) - image).mean() > 1
+    assert np.abs(other.max(-1).astype(int) - image.max(-1)).max() <= 3
 
 
 def test_the_critic_looks_first_and_asks_nothing_of_what_one_could_argue_about(

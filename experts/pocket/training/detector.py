@@ -32,8 +32,8 @@ from experts.pocket.training.tensors import to_tensor
 Bytes = NDArray[np.uint8]
 
 STREAM: Final = 11
-RUINED: Final = 0.18
-"""Share of pictures in which one kind of object is spoiled, and is not to be found."""
+RUINED: Final = 0.3
+"""Share of rendered pictures in which one kind of object is spoiled, and is not to be found."""
 GHOSTED: Final = 0.06
 """Share of pictures that another one, which is not to be found, shines through."""
 LETTERED: Final = 0.08

@@ -22,7 +22,7 @@ from torch.nn import functional
 from critic.answer_net import CELL, AnswerNet, Answers, Seen
 from experts.pocket import world
 from experts.pocket.degrade import degrade, letter, ruin
-from experts.pocket.drawing import render
+from experts.pocket.drawing import mask_of, render
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import article
 from experts.pocket.questions import Question, ask
@@ -51,6 +51,8 @@ LETTERED = 0.08
 HUED = 0.35
 """Share of pictures whose hues are turned, and of which nothing about colours is asked: a kind of
 object is to be known in colours that it was never seen in."""
+RATED = 12
+"""Pictures of a batch whose quality is learned: to draw what they are compared with takes time."""
 COUNTS = 5
 """0 to 4 objects."""
 FACTS = COUNTS + len(world.COLOURS) + 2
@@ -98,6 +100,14 @@ def turned(image: Bytes, rng: np.random.Generator) -> Bytes:
     return np.asarray(Image.merge("HSV", (turned_hue, saturation, value)).convert("RGB"))
 
 
+def mirrored(scene: Scene) -> Scene:
+    """What the mirror image of a picture of the scene shows."""
+    side = float(world.NATIVE_SIZE)
+    return replace(
+        scene, things=tuple(replace(t, x=side - t.x, flip=not t.flip) for t in scene.things)
+    )
+
+
 def colourless(scene: Scene) -> Scene:
     """The scene without the colours of its objects, so that no question names them."""
     return replace(scene, things=tuple(replace(t, colour=None) for t in scene.things))
@@ -107,6 +117,22 @@ def settings_of(made: list[tuple[Any, ...]]) -> list[tuple[int, int]]:
     """Indices of background and style of pictures; -100 for a background of turned hues."""
     settings = [(setting_of(scene), doubtful) for _, scene, doubtful, _ in made]
     return [(-100 if "background" in unsure else s[0], s[1]) for s, unsure in settings]
+
+
+def likeness(sheet: SpriteSheet, image: Bytes, scene: Scene) -> float:
+    """How like its drawing a picture looks where its objects are: the correlation, in [0, 1].
+
+    Returns:
+        1 for the drawing itself; NaN where the scene has no objects.
+    """
+    where = mask_of(sheet, scene) >= 0
+    if where.sum() < 20:
+        return float("nan")
+    seen, drawn = (part[where].astype(np.float64) for part in (image, render(sheet, scene)))
+    seen, drawn = seen - seen.mean(0), drawn - drawn.mean(0)
+    both = float((seen * drawn).sum())
+    alone = float(np.sqrt((seen**2).sum() * (drawn**2).sum()))
+    return max(0.0, both / max(alone, 1e-9))
 
 
 class CriticModel(nn.Module):
@@ -162,7 +188,8 @@ class CriticTask:
 
     def start_from(self, state: dict[str, Any]) -> None:
         """Takes over the averaged weights of a checkpoint of the same sizes."""
-        self.critic.load_state_dict(state["averaged"])
+        own = self.critic.state_dict()
+        self.critic.load_state_dict({**own, **state["averaged"]})  # heads may be new
 
     def _pictured(
         self, rng: np.random.Generator, ghost: Bytes | None
@@ -172,9 +199,12 @@ class CriticTask:
             painting, image = self.painted.sample(rng)
             # Of a style it is not certain that the renderer got it right.
             unsure = painting.doubtful + (() if painting.shown.style is None else ("style",))
-            shown = degrade(image, rng) if rng.random() < 0.3 else image
-            lost = tuple(n for n in painting.hidden if not painting.shown.count(n))
-            return shown, painting.shown, unsure, lost
+            shown, scene = image, painting.shown
+            if rng.random() < 0.5:  # there are only so many, and as good as twice as many so
+                shown, scene = np.ascontiguousarray(image[:, ::-1]), mirrored(scene)
+            shown = degrade(shown, rng) if rng.random() < 0.3 else shown
+            lost = tuple(n for n in painting.hidden if not scene.count(n))
+            return shown, scene, unsure, lost
         scene, _ = sample_scene(self.sheet, rng)
         if rng.random() < RUINED:
             image, judged, doubtful = ruin(self.sheet, scene, rng)
@@ -234,8 +264,17 @@ class CriticTask:
             "labels": labels,
             "known": known,
             "settings": settings_of(made),
+            "quality": self._qualities(made),
             "facts": torch.tensor(facts, device=self.device).reshape(size, count, 4),
         }
+
+    def _qualities(self, made: list[tuple[Any, ...]]) -> Tensor:
+        """How like drawings the first pictures look, NaN where it is not known; (batch,)."""
+        told = [float("nan")] * len(made)
+        for row, (image, scene, unsure, seeming) in enumerate(made[:RATED]):
+            if not unsure and not seeming:
+                told[row] = likeness(self.sheet, image, scene)
+        return torch.tensor(told, device=self.device)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the answers, and of what each cell, each word and the whole shows."""
@@ -268,13 +307,18 @@ class CriticTask:
         answer_loss = functional.cross_entropy(logits.flatten(0, 1), batch["answers"].flatten())
         fact_loss = self._fact_loss(facts.float().flatten(0, 1), batch["facts"].flatten(0, 1))
         word_loss = self._word_loss(out, batch)
+        known = ~batch["quality"].isnan()
+        rated = self.critic.critic.rate(seen)[known]
+        quality_loss = (rated - batch["quality"][known]).square().sum() / max(1, int(known.sum()))
         figures |= {
             "answers": float(answer_loss.detach()),
             "facts": float(fact_loss.detach()),
             "words": float(word_loss.detach()),
+            "quality": float(quality_loss.detach()),
             "accuracy": float((logits.argmax(-1) == batch["answers"]).float().mean()),
         }
-        return loss + answer_loss + 0.3 * fact_loss + 4 * word_loss, figures
+        loss = loss + answer_loss + 0.3 * fact_loss + 4 * word_loss + 2 * quality_loss
+        return loss, figures
 
     def _word_loss(self, out: Answers, batch: dict[str, Any]) -> Tensor:
         """Cross-entropy of where the picture shows what nouns and colours name."""

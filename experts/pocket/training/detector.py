@@ -9,6 +9,7 @@ another seed), and learns from the scene graph instead of questions.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ LETTERED: Final = 0.08
 HELD_OUT: Final = 0.15
 """Share of scenes in the colours and relations that no other model has seen."""
 EMPTY: Final = 0.03
+UNSURE: Final = "unsure"
+"""In place of a style that is not to be learned."""
 PAINTED: Final = 0.4
 """Share of pictures that the renderer painted, of a seed of their own: what is to be measured."""
 CELLS: Final = world.NATIVE_SIZE // STRIDE
@@ -135,9 +138,10 @@ class DetectorTask:
         """A painted picture about which nobody could argue."""
         while True:
             painting, image = painted.sample(rng)
-            # Of a style it is not certain that the renderer got it right.
-            if not painting.doubtful and painting.shown.style is None:
-                return image, painting.shown
+            if not painting.doubtful:
+                # Of a style it is not certain that the renderer got it right.
+                unsure = painting.shown.style is not None
+                return image, replace(painting.shown, style=UNSURE if unsure else None)
 
     def batch_of(self, rng: np.random.Generator, size: int) -> tuple[list[Bytes], dict[str, Any]]:
         """Degraded pictures, every scene twice, the second time mirrored; and their targets."""
@@ -182,7 +186,10 @@ class DetectorTask:
             "background": torch.tensor(
                 [world.BACKGROUNDS.index(s.background) for s in scenes], device=self.device
             ),
-            "style": torch.tensor([styles.index(s.style) for s in scenes], device=self.device),
+            "style": torch.tensor(
+                [-100 if s.style == UNSURE else styles.index(s.style) for s in scenes],
+                device=self.device,
+            ),
         }
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:

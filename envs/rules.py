@@ -22,15 +22,17 @@ class Rules(Value):
         max_attempts: Failed attempts after which a command is given up (3 in the paper).
         max_failures: Failed calls in a row after which an expert is marked down.
         max_critic_failures: Failed judgements in a row after which the episode ends.
-        threshold: Score from which a criterion counts as satisfied.
+        threshold: Score from which a criterion counts as satisfied. Strict, because the pictures
+            that are kept are those a critic errs in favour of: of what the pocket critic is 50 to
+            90 % sure of on composed pictures two thirds are there (docs/evidence.md).
         cost_weight: lambda, reward lost per US dollar.
         step_penalty: Reward lost per step.
         quality_weight: Weight of the critic's quality score in the potential; 0 leaves it out.
         judgement_cost: US dollars that one judgement by the critic costs; a call is affordable
             only if its judgement is too.
-        unjudged_bonus: What a command that no criterion can judge adds to a picture's *rank*
-            (never to its potential) once carried out, so that text set on the champion is not
-            thrown away for a rounding error of the critic.
+        unjudged_bonus: What a command that no criterion can judge (a finish, a text) adds to a
+            picture's *rank* and to the reward (never to its potential) once carried out, so that
+            text set on the champion is not thrown away for a rounding error of the critic.
         feedback: What the critique is used for besides Phi, after the modes of Reagent (arXiv
             2601.22154): ``text`` (its Reagent-C) rewrites the instruction of a retry by what the
             critique says is wrong, ``reward`` (Reagent-R) adds a reward for the critic's scores,
@@ -45,7 +47,7 @@ class Rules(Value):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     max_failures: Annotated[int, Field(ge=1, le=100)] = 2
     max_critic_failures: Annotated[int, Field(ge=1, le=100)] = 2
-    threshold: UnitInterval = 0.5
+    threshold: UnitInterval = 0.9
     cost_weight: NonNegative = 0.0
     step_penalty: NonNegative = 0.01
     quality_weight: UnitInterval = 0.0

@@ -13,7 +13,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from critic.rubric import THRESHOLD
 from envs.layout import STATUSES, Layout
 from envs.rules import Rules
 from envs.simulation.known import I2I, T2I
@@ -97,14 +96,13 @@ class Simulation:
     Attributes:
         layout: How much room there is.
         worlds: What is played, N of them.
-        rules: What is not drawn for a world. The critic's threshold is fixed, and no quality is
-            simulated.
+        rules: What is not drawn for a world. No quality is simulated.
         end: Code of why an episode ended, see :data:`ENDS`, (N,).
         legal: Which calls are legal, (N, C + 1, E).
         revert: Whether Revert is, (N,).
 
     Raises:
-        ValueError: The rules have another threshold, or a quality term.
+        ValueError: The rules have a quality term.
     """
 
     layout: Layout
@@ -136,8 +134,8 @@ class Simulation:
     weights: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.rules.threshold != THRESHOLD or self.rules.quality_weight:
-            raise ValueError("the simulator has a threshold of its own, and no quality term")
+        if self.rules.quality_weight:
+            raise ValueError("the simulator has no quality term")
         count, (most, experts) = (
             len(self.worlds),
             (
@@ -205,6 +203,7 @@ class Simulation:
             draw: Draws what comes of the calls.
         """
         phi, mean = self.current.phi.copy(), self.current.mean.copy()
+        carried = self.current.carried.sum(axis=1)
         champion, cost = self.champion.phi.copy(), np.zeros(len(actions))
         self.step += 1
         row, expert = np.divmod(actions, self.layout.max_experts)
@@ -224,6 +223,10 @@ class Simulation:
             "step": -self.worlds.step_penalty,
             "final": np.where(ended, self.champion.phi - self.current.phi, 0.0),
         }
+        if bonus := self.rules.unjudged_bonus:
+            at_end = self.champion.carried.sum(axis=1)
+            shown = np.where(ended, at_end, self.current.carried.sum(axis=1))
+            terms["unjudged"] = bonus * (shown - carried)
         if weight := self.rules.score_weight:
             shown = np.where(ended, self.champion.mean, self.current.mean)
             terms["feedback"] = weight * (shown - mean)

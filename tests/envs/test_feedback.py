@@ -199,5 +199,5 @@ def test_gains_of_feedback_leave_what_else_a_seed_draws_as_it_was() -> None:
 def test_the_simulator_refuses_rules_that_it_does_not_play() -> None:
     layout = Layout(13, 10, 0, 0)
     worlds = draw_worlds(np.random.default_rng(5), 2, layout)
-    with pytest.raises(ValueError, match="threshold"):
-        Simulation(layout, worlds, Rules(threshold=0.7))
+    with pytest.raises(ValueError, match="quality"):
+        Simulation(layout, worlds, Rules(quality_weight=0.2))

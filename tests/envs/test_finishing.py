@@ -61,7 +61,13 @@ def critique(plan: Plan, *scores: float) -> Critique:
 
 
 def at(plan: Plan, *scores: float, side: int = 64) -> State:
-    return begin(plan, Rules(), EXPERTS, image=picture(0, side), critique=critique(plan, *scores))
+    return begin(
+        plan,
+        Rules(threshold=0.5),
+        EXPERTS,
+        image=picture(0, side),
+        critique=critique(plan, *scores),
+    )
 
 
 def step(state: State, call: Call, n: int, *scores: float, side: int = 64) -> State:

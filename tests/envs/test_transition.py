@@ -81,7 +81,8 @@ def critique_of(plan: Plan, *scores: float, cost: float = 0.0) -> Critique:
 def test_the_return_is_exactly_the_gain_of_the_champion_less_costs(data: st.DataObject) -> None:
     """Undiscounted return = Phi(champion) - Phi(start) - lambda * costs - step penalties.
 
-    The optional terms add b * (Phi(champion) - Phi(start)) and w * (S(champion) - S(start)).
+    What is carried out on the champion and cannot be judged adds its bonus each. The optional
+    terms add b * (Phi(champion) - Phi(start)) and w * (S(champion) - S(start)).
     """
     plan = data.draw(ours.plans())
     shaping = {
@@ -119,6 +120,8 @@ def test_the_return_is_exactly_the_gain_of_the_champion_less_costs(data: st.Data
     if rewards:
         gain = (1 + rules.benefit_weight) * (state.champion_phi - phi_start)
         gain += rules.score_weight * (mean_score(plan, state.champion) - mean_start)
+        carried = len(state.champion.carried_out) if state.champion else 0
+        gain += rules.unjudged_bonus * carried
         assert math.isclose(math.fsum(rewards), gain - costs, abs_tol=1e-9)
     assert state.step <= rules.max_steps
     assert legal_actions(state, registry) == ()
@@ -147,7 +150,9 @@ def test_with_a_picture_editors_that_serve_it_join_and_text_to_image_keeps_all_o
 def test_below_a_failed_criterion_a_score_counts_nothing() -> None:
     plan = plan_of_two()
     assert potential(plan, critique_of(plan, 0.9, 0.1, 0.9), Rules()) == pytest.approx(1 / 3)
-    assert potential(plan, critique_of(plan, 0.9, 0.6, 0.9), Rules()) == pytest.approx(0.8)
+    assert potential(plan, critique_of(plan, 0.9, 0.6, 0.9), Rules(threshold=0.5)) == pytest.approx(
+        0.8
+    )
 
 
 def test_a_critique_that_misses_a_criterion_is_refused() -> None:
@@ -185,7 +190,9 @@ def test_a_satisfied_command_that_an_edit_breaks_is_pending_again() -> None:
 def test_an_attempt_that_breaks_more_than_it_mends_has_failed() -> None:
     """Otherwise going back to the champion would repeat the very same request for ever."""
     plan = plan_of_two()
-    state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.2, 0.9, 0.9))
+    state = initial_state(
+        plan, Rules(threshold=0.5), image=image(0), critique=critique_of(plan, 0.2, 0.9, 0.9)
+    )
     call = Call(command="c1", expert="editor")
     state, _ = apply(state, call, result(1), critique_of(plan, 0.6, 0.1, 0.1), EXPERTS)
     assert statuses(state)["c1"] == "satisfied"
@@ -257,9 +264,11 @@ def test_text_does_not_outlast_a_later_change_underneath_it() -> None:
     plan = Plan(prompt="p", commands=(*plan.commands, text))
     state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.1, 0.1))
     scores = critique_of(plan, 0.9, 0.1, 0.1)
-    state, _ = apply(state, Call(command="t", expert="type"), result(1), scores, EXPERTS)
+    state, reward = apply(state, Call(command="t", expert="type"), result(1), scores, EXPERTS)
     assert statuses(state)["t"] == "unjudged"
-    state, _ = apply(state, Call(command="c2", expert="editor"), result(2), scores, EXPERTS)
+    assert reward.terms["unjudged"] == state.rules.unjudged_bonus
+    state, reward = apply(state, Call(command="c2", expert="editor"), result(2), scores, EXPERTS)
+    assert reward.terms["unjudged"] == -state.rules.unjudged_bonus
     assert statuses(state)["t"] == "pending"
     assert statuses(state, state.champion)["t"] == "unjudged"
 
@@ -337,7 +346,7 @@ def test_an_unjudged_command_is_carried_out_once_and_kept_on_the_champion() -> N
 def test_what_settles_everything_outranks_a_higher_potential() -> None:
     plan = plan_of_two()
     almost = critique_of(plan, 0.99, 0.99, 0.45)
-    state = initial_state(plan, Rules(), image=image(0), critique=almost)
+    state = initial_state(plan, Rules(threshold=0.5), image=image(0), critique=almost)
     call = Call(command="c2", expert="editor")
     state, _ = apply(state, call, result(1), critique_of(plan, 0.6, 0.6, 0.6), EXPERTS)
     assert (state.end, all_settled(state)) == ("satisfied", True)

@@ -237,7 +237,7 @@ def test_a_value_of_ones_own_decides(tmp_path: Path) -> None:
     def cheapest(state: State) -> float:
         return -state.spent - (10.0 if state.champion is None else 0.0)
 
-    episode = Studio(tmp_path).episode()
+    episode = Studio(tmp_path).episode(threshold=0.5)
     (found,) = together(
         [beam(episode, ENCODER, one_of(CapabilityRouter()), width=3, value=cheapest)]
     )

@@ -81,7 +81,7 @@ class Run:
     """Plays a run by hand, one line a step."""
 
     plan: Plan
-    rules: Rules = field(default_factory=lambda: Rules(max_steps=18))
+    rules: Rules = field(default_factory=lambda: Rules(threshold=0.5, max_steps=18))
     side: int = 64
     gallery: Gallery = field(default_factory=Gallery)
     given: Sequence[str] | None = None
@@ -211,7 +211,7 @@ class Run:
 
 def street(rules: Rules | None = None, side: int = 64) -> Run:
     """A run in which everything happens once."""
-    run = Run(street_plan(), rules or Rules(max_steps=18, budget=1.0), side=side)
+    run = Run(street_plan(), rules or Rules(threshold=0.5, max_steps=18, budget=1.0), side=side)
     a = FIRST
     b = (*a, "bus-red", "bus-middle")
     c = (*b, "tree", "tree-right")
@@ -281,7 +281,7 @@ def long_run(side: int = 512) -> Run:
         )
     )
     plan = Plan(prompt=prompt, commands=tuple(commands), decomposer="rules 1")
-    run = Run(plan, Rules(max_steps=40), side=side)
+    run = Run(plan, Rules(threshold=0.5, max_steps=40), side=side)
     held: list[str] = ["harbour", "bus", "bus-red"]
     run.call(ALL, "pocket-draw", held, prompt=prompt)
     for thing in things[:9]:
@@ -309,7 +309,7 @@ def hostile_run() -> Run:
         ),
         decomposer=evil,
     ).setting_aside({"x": evil})
-    run = Run(plan, Rules(max_steps=4))
+    run = Run(plan, Rules(threshold=0.5, max_steps=4))
     critique = Critique(
         reasoning=evil,
         critique=evil,

@@ -1,0 +1,95 @@
+"""How many live steps a policy needs until it passes the router.
+
+    python benchmarks/live_steps.py FOLDER ... [--episodes N] [--quick] [--seed N] [--json FILE]
+
+Each folder is one of `poser train` with a stage of pixels. The router plays the held-out episodes
+that the validations of these trainings played, for the same reward.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from machine import arguments, describe, write
+
+QUICK = 8
+
+
+def main() -> None:
+    """Prints a row for each training: the validation return by live steps."""
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--episodes", type=int, help="of the router; as many as were validated")
+    options = parser.parse_args()
+    print(describe())
+    config = _config(options.folders[0])
+    played = options.episodes or (QUICK if options.quick else config.validation.episodes)
+    router = _router(config, played)
+    print(f"router: return {router['return']:.3f} +-{router['return_error']:.3f}, Phi "
+          f"{router['phi']:.3f}, {router['length']:.1f} steps, {played} episodes\n")  # fmt: skip
+    found: dict[str, Any] = {"router": router, "trainings": {}}
+    for folder in options.folders:
+        curve = _curve(folder)
+        passed = next((s for s, r in curve if r >= router["return"]), None)
+        found["trainings"][folder.name] = {"curve": curve, "passed": passed}
+        said = " ".join(f"{steps}: {gained:.3f}" for steps, gained in curve)
+        print(f"{folder.name}: {said}\n  passes the router after {passed or 'more'} live steps")
+    write(options.json, found)
+
+
+def _config(folder: Path) -> Any:
+    from policies.training.config import CONFIG, TrainConfig
+
+    return TrainConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
+
+
+def _curve(folder: Path) -> list[tuple[int, float]]:
+    """Live steps and the validation return after them."""
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    logged = [json.loads(line) for line in lines]
+    before = max((n["steps"] for n in logged if n["stage"] != "pixels"), default=0)
+    return [(n["steps"] - before, n["validation/return"]) for n in logged if n["stage"] == "pixels"]
+
+
+def _router(config: Any, episodes: int) -> dict[str, float]:
+    """What the router earns in the held-out episodes of the stage with pixels."""
+    import numpy as np
+
+    from envs.compose_env import ImagePoserEnv
+    from policies.router import CapabilityRouter
+    from policies.training.validation import play
+    from poser.compose.worlds import live_worlds
+
+    stage = next(s for s in config.stages if s.world == "pixels")
+    world = live_worlds()(stage, config.layout, episodes, held_out=True)
+    envs = [env for env in world.venv.envs if isinstance(env, ImagePoserEnv)]
+    policy, stop = CapabilityRouter(), config.layout.stop
+
+    def choose(_parts: Any, _masks: Any) -> Any:
+        return np.array([_choice(env.rollout, policy, config.layout, stop) for env in envs])
+
+    try:
+        return play(choose, world.venv, config.validation.seed)
+    finally:
+        world.venv.close()
+        world.close()
+
+
+def _choice(rollout: Any, policy: Any, layout: Any, stop: int) -> int:
+    from envs.legality import legal_actions
+
+    state, registry = rollout.state, rollout.episode.registry
+    if state.end is not None:
+        return stop
+    decision = policy.choose(state, legal_actions(state, registry), registry)
+    return layout.encode(decision.action, state.plan, list(registry))
+
+
+if __name__ == "__main__":
+    main()

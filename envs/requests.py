@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from critic.rubric import applicable, mending
+from critic.rubric import THRESHOLD, applicable, mending
 from envs.legality import FINISHING, serves
 from envs.potential import gated_scores
 from envs.state import State, attempts
@@ -117,12 +117,14 @@ def _defects(
 ) -> Iterator[tuple[Command, Criterion, str]]:
     """Each failed criterion, its command, and what mends it; worst first.
 
-    The critic's own words where it has any; it names but the worst few.
+    The critic's own words where it has any; it names but the worst few. What is more likely there
+    than not is not asked for again, however much surer the critic must be to call it satisfied.
     """
     named = {d.criterion: d.instruction for d in critique.defects}
     score = {v.criterion: v.score if v.applicable else 0.0 for v in critique.verdicts}
-    can = applicable(plan.judged, score, threshold)
-    failed = [k for k in plan.judged if can[k.id] and score[k.id] < threshold]
+    can = applicable(plan.judged, score, THRESHOLD)
+    least = {k.id: THRESHOLD if k.kind == "entity" else threshold for k in plan.judged}
+    failed = [k for k in plan.judged if can[k.id] and score[k.id] < least[k.id]]
     owner = {k.id: c for c in plan.commands for k in c.criteria}
     for criterion in sorted(failed, key=lambda k: score[k.id]):
         command = owner[criterion.id]
@@ -136,9 +138,9 @@ def _told(state: State, action: Call, command: Command | None, spec: ExpertSpec)
         return prompt_for(plan, command, spec)
     again = state.rules.retells and attempts(state, action.command) > 0
     if not again and spec.needs_picture and command is not None:
-        score = gated_scores(plan, frame.critique, threshold)
-        held = [score[k.id] >= threshold for k in command.criteria if k.id in score]
-        again = any(held) and not all(held)
+        gated = gated_scores(plan, frame.critique, THRESHOLD)
+        scores = [gated[k.id] for k in command.criteria if k.id in gated]
+        again = any(s >= THRESHOLD for s in scores) and any(s < threshold for s in scores)
     if not again:
         return prompt_for(plan, command, spec)
     return retold(plan, command, spec, frame.critique, threshold)

@@ -30,9 +30,9 @@ class Rules(Value):
         quality_weight: Weight of the critic's quality score in the potential; 0 leaves it out.
         judgement_cost: US dollars that one judgement by the critic costs; a call is affordable
             only if its judgement is too.
-        unjudged_bonus: What a command that no criterion can judge (a finish, a text) adds to a
-            picture's *rank* and to the reward (never to its potential) once carried out, so that
-            text set on the champion is not thrown away for a rounding error of the critic.
+        unjudged_bonus: What a command that no criterion can judge adds to a picture's *rank*
+            (never to its potential) once carried out, so that text set on the champion is not
+            thrown away for a rounding error of the critic.
         feedback: What the critique is used for besides Phi, after the modes of Reagent (arXiv
             2601.22154): ``text`` (its Reagent-C) rewrites the instruction of a retry by what the
             critique says is wrong, ``reward`` (Reagent-R) adds a reward for the critic's scores,

@@ -89,22 +89,15 @@ def apply(
         "cost": -state.rules.cost_weight * cost,
         "step": -state.rules.step_penalty,
     }
-    shown = after.current if after.end is None else after.champion
-    carried = _number_carried(shown) - _number_carried(state.current)
-    if bonus := state.rules.unjudged_bonus:
-        terms["unjudged"] = bonus * carried
     if after.end is not None:
         terms["final"] = after.champion_phi - after.phi
     if weight := state.rules.score_weight:
+        shown = after.current if after.end is None else after.champion
         gained = mean_score(state.plan, shown) - mean_score(state.plan, state.current)
         terms["feedback"] = weight * gained
     if state.rules.benefit_weight and isinstance(action, Call):
         terms["benefit"] = state.rules.benefit_weight * (after.champion_phi - state.champion_phi)
     return after, Reward.of(**terms)
-
-
-def _number_carried(frame: Frame | None) -> int:
-    return len(frame.carried_out) if frame else 0
 
 
 def mean_score(plan: Plan, frame: Frame | None) -> float:

@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast, get_args
 
-from envs.rules import Feedback, Rules
+from envs.rules import Feedback
 from policies.base import Policy
 from poser.core.capability import CapabilityTable
 from poser.core.errors import UnknownPolicyError
@@ -103,7 +104,7 @@ def feedback_of(name: str) -> Feedback:
     """
     if not is_learned(name):
         return "none"
-    from policies.export import read_card
+    from policies.export import PolicyFileError, read_card
     from policies.learned import SHIPPED
 
     training = read_card(SHIPPED if name == "learned" else Path(name)).training
@@ -112,5 +113,11 @@ def feedback_of(name: str) -> Feedback:
     found = stages if isinstance(stages, list) else []
     for stage in found:
         if isinstance(stage, dict) and stage.get("name") == training.get("stage"):
-            return Rules.model_validate({"feedback": stage.get("feedback", "none")}).feedback
+            mode = stage.get("feedback", "none")
+            if mode not in get_args(Feedback):
+                raise PolicyFileError(
+                    f"the card of policy {name!r} has an unknown feedback mode {mode!r}",
+                    remedy=f"it must be one of {', '.join(get_args(Feedback))}",
+                )
+            return cast(Feedback, mode)
     return "none"

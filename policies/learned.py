@@ -14,6 +14,7 @@ from envs.state import State
 from policies.ablation import ablated
 from policies.base import Decision
 from policies.export import CARD, PolicyCard, load_policy
+from policies.finishing import closing
 from poser.core.action import ALL, Action, Call, Revert
 from poser.core.capability import CapabilityTable
 from poser.core.errors import PoserError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "weights" / "default"
 """Where the policy that ships is."""
+
+CLOSING = "nothing else is to be changed, and this comes last"
+"""Why a call is made that the network was not asked about."""
 
 
 class NoPolicyError(PoserError):
@@ -85,8 +89,10 @@ class LearnedPolicy:
         self, state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
     ) -> Decision:
         """See :class:`policies.base.Policy`."""
-        ranked = self.rank(state, legal, registry)
+        ranked = self._scored(state, legal, registry)
         best, score = ranked[0]
+        if (last := closing(state, ranked, registry)) not in (None, best):
+            return Decision(last, CLOSING)
         reason = f"preferred at {math.exp(score):.0%}"
         if len(ranked) > 1:
             other, next_score = ranked[1]
@@ -96,7 +102,21 @@ class LearnedPolicy:
     def rank(
         self, state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
     ) -> list[tuple[Action, float]]:
-        """The legal actions with their log probabilities, best first; the first of equals first."""
+        """The legal actions with their log probabilities, best first; the first of equals first.
+
+        What comes last (:mod:`policies.finishing`) is put first, with the probability of what it
+        takes the place of, once the network is for stopping, or the steps are needed for it.
+        """
+        ranked = self._scored(state, legal, registry)
+        last = closing(state, ranked, registry)
+        if last in (None, ranked[0][0]):
+            return ranked
+        return [(last, ranked[0][1]), *(r for r in ranked if r[0] != last)]
+
+    def _scored(
+        self, state: State, legal: Sequence[Action], registry: Mapping[str, ExpertSpec]
+    ) -> list[tuple[Action, float]]:
+        """As the network has it."""
         import torch
 
         encoder = self.encoder_of(state, registry)

@@ -21,9 +21,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from envs.legality import FINISHING, callable_commands, legal_calls, serves, within_reach
-from envs.state import State, attempts, rank, statuses
+from envs.legality import FINISHING, serves
+from envs.state import State, attempts, statuses
 from policies.base import Decision
+from policies.finishing import (
+    finished,
+    finishing,
+    reserved,
+    served,
+    steps_left,
+    worse_than_champion,
+)
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import ExpertSpec
 from poser.core.plan import Command
@@ -67,23 +75,23 @@ class CapabilityRouter:
         drawers = [registry[c.expert] for c in draws]
         best = replace(state, current=state.champion)
         share = _share_missing(best, drawers)
-        finishing = _finishing(best, registry)
-        closed = _steps_left(state) <= _reserved(best, registry) or _finished(best)
+        last = finishing(best, registry)
+        closed = steps_left(state) <= reserved(best, registry) or finished(best)
         free = state.rules.judgement_cost == 0.0 and all(s.cost.usd == 0.0 for s in drawers)
         more = bool(draws) and drawn < (self.free_draws if free else self.draws)
         if not closed and more and drawn and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
         redraws = not closed and more and share > 0.0
         edits = () if closed else _editing(best, registry)
-        worse = Revert() in legal and _worse_than_champion(state)
-        if worse and (edits or (finishing and not redraws)):
+        worse = Revert() in legal and worse_than_champion(state)
+        if worse and (edits or (last and not redraws)):
             return Decision(Revert(), "the last change made it worse: back to the best so far")
         for command in edits:
             if mine := [c for c in calls if c.command == command.id]:
                 return self._edit(state, command, mine, registry)
         if redraws:
             return self._draw(state, draws, registry, "editing got no further: draw it anew")
-        for command in finishing:
+        for command in last:
             if mine := [c for c in calls if c.command == command.id]:
                 return self._edit(state, command, mine, registry)
         return Decision(Stop(), "nothing left that an expert here could mend")
@@ -141,65 +149,6 @@ def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:
     return sum(s in ("pending", "given_up") for s in drawable) / max(1, len(drawable))
 
 
-def _worse_than_champion(state: State) -> bool:
-    if state.current is None or state.champion is None:
-        return False
-    return rank(state, state.current) < rank(state, state.champion)
-
-
 def _editing(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
     """The commands that an expert here can be called for, but those that come last."""
-    return [c for c in _served(state, registry) if c.op not in FINISHING]
-
-
-def _finishing(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
-    """The commands that come last and that an expert here can be called for, in their order.
-
-    A finish is left out where the steps would no longer suffice for the texts after it, should the
-    critic have it taken back.
-    """
-    texts = [c for c in _outstanding(state, registry) if c.op == "text"]
-    in_time = not texts or _steps_left(state) >= len(texts) + 2
-    ordered = sorted(_served(state, registry), key=lambda c: c.op == "text")
-    return [c for c in ordered if c.op == "text" or (c.op == "finish" and in_time)]
-
-
-def _outstanding(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
-    """The commands that come last, can be had, and wait for nothing but one another."""
-    status = statuses(state)
-    free = {c.id for c in callable_commands(state, registry)}
-    last = {c.id for c in state.plan.commands if c.op in FINISHING}
-    return [
-        c
-        for c in state.plan.commands
-        if c.id in last
-        and status[c.id] == "pending"
-        and (c.id in free or all(d in last for d in c.depends_on))
-        and within_reach(state, c, registry)
-    ]
-
-
-def _reserved(state: State, registry: Mapping[str, ExpertSpec]) -> int:
-    """Steps kept for what comes last: one each, and one for each change that may be taken back.
-
-    None are kept where nothing comes last.
-    """
-    last = [c for c in _outstanding(state, registry) if c.asked or state.step]
-    texts = sum(c.op == "text" for c in last)
-    return len(last) + bool(last) + (0 < texts < len(last))
-
-
-def _steps_left(state: State) -> int:
-    return state.rules.max_steps - state.step
-
-
-def _served(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
-    called = {c.command for c in legal_calls(state, registry)}
-    return [c for c in callable_commands(state, registry) if c.id in called]
-
-
-def _finished(state: State) -> bool:
-    """Whether something was put on the finished picture already."""
-    if state.current is None:
-        return False
-    return any(state.plan.command(c).op in FINISHING for c in state.current.carried_out)
+    return [c for c in served(state, registry) if c.op not in FINISHING]

@@ -80,7 +80,7 @@ class Ranges(Value):
     critic_outage: UnitInterval = 0.03
     closed: UnitInterval = 0.3
     unknown: UnitInterval = 0.15
-    sureness: tuple[NonNegative, NonNegative] = (2.5, 7.0)
+    sureness: tuple[NonNegative, NonNegative] = (1.5, 6.0)
     noise: tuple[NonNegative, NonNegative] = (0.3, 1.5)
     blind: tuple[NonNegative, NonNegative] = (0.0, 2.0)
     given: UnitInterval = 0.15

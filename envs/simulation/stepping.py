@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from critic.rubric import THRESHOLD
 from envs.layout import STATUSES, Layout
 from envs.rules import Rules
 from envs.simulation.known import I2I, T2I
@@ -203,7 +204,6 @@ class Simulation:
             draw: Draws what comes of the calls.
         """
         phi, mean = self.current.phi.copy(), self.current.mean.copy()
-        carried = self.current.carried.sum(axis=1)
         champion, cost = self.champion.phi.copy(), np.zeros(len(actions))
         self.step += 1
         row, expert = np.divmod(actions, self.layout.max_experts)
@@ -223,10 +223,6 @@ class Simulation:
             "step": -self.worlds.step_penalty,
             "final": np.where(ended, self.champion.phi - self.current.phi, 0.0),
         }
-        if bonus := self.rules.unjudged_bonus:
-            at_end = self.champion.carried.sum(axis=1)
-            shown = np.where(ended, at_end, self.current.carried.sum(axis=1))
-            terms["unjudged"] = bonus * (shown - carried)
         if weight := self.rules.score_weight:
             shown = np.where(ended, self.champion.mean, self.current.mean)
             terms["feedback"] = weight * (shown - mean)
@@ -312,7 +308,7 @@ class Simulation:
         new = Frames.none(*worlds.op.shape)
         new.there[:] = True
         new.holds[:] = holds
-        first = score[:, :, 0] >= threshold
+        first = score[:, :, 0] >= max(threshold, THRESHOLD)  # below it a critic says "no"
         can = ~(worlds.builds & ~first[:, None, :]).any(axis=2)
         new.score[:, :, 0] = score[:, :, 0] * can
         new.score[:, :, 1] = score[:, :, 1] * (can & first)

@@ -234,12 +234,12 @@ def draw_worlds(
     parts |= _draw_rules(rng, count, ranges, parts)
     parts["ease"] = _draw_ease(rng, ranges, parts)
     parts |= _draw_start(rng, parts)
-    low, high = ranges.feedback_gain
-    # Drawn last, and only where asked for, so that a seed gives the worlds that it gave before.
-    parts["feedback_gain"] = _between(rng, low, high, count) if high else np.zeros(count)
     counted = rng.random(parts["op"].shape) < COUNTED
     parts["swing"] = _between(rng, *ranges.swing, count)
     parts["many"] = parts["judged"][:, :, 1] & counted
+    low, high = ranges.feedback_gain
+    # Drawn last, and only where asked for, so that a seed gives the same worlds without it.
+    parts["feedback_gain"] = _between(rng, low, high, count) if high else np.zeros(count)
     return Worlds(**parts)
 
 

@@ -55,6 +55,8 @@ class Stage(Value):
         feedback: What a critique is used for besides the potential, see :class:`envs.rules.Rules`.
         feedback_weight: Weight of the reward for the critic's scores.
         benefit_weight: Weight of the reward for what a call gains.
+        threshold: Score from which a criterion counts as satisfied; in training even odds, which
+            tells policies most. They are composed with by the stricter one of the rules.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
@@ -72,6 +74,7 @@ class Stage(Value):
     feedback: Feedback = "none"
     feedback_weight: NonNegative = 0.1
     benefit_weight: NonNegative = 0.0
+    threshold: UnitInterval = 0.5
 
     @property
     def rules(self) -> Rules:
@@ -80,6 +83,7 @@ class Stage(Value):
             feedback=self.feedback,
             feedback_weight=self.feedback_weight,
             benefit_weight=self.benefit_weight,
+            threshold=self.threshold,
         )
 
 

@@ -31,7 +31,7 @@ class Reward(Value):
     """The reward of one step.
 
     Attributes:
-        terms: Named parts: ``phi``, ``cost``, ``step``, ``unjudged``, ``final``.
+        terms: Named parts: ``phi``, ``cost``, ``step``, ``final``.
         total: Their sum.
     """
 

@@ -50,7 +50,11 @@ def same(one: np.ndarray, other: np.ndarray, what: str) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
-    rules=st.sampled_from([Rules(), ALL_TERMS, ALL_TERMS.model_copy(update={"feedback": "text"})]),
+    rules=st.builds(
+        lambda rules, threshold: rules.model_copy(update={"threshold": threshold}),
+        st.sampled_from([Rules(), ALL_TERMS, ALL_TERMS.model_copy(update={"feedback": "text"})]),
+        st.sampled_from([0.3, 0.5, 0.9]),
+    ),
 )
 def test_the_simulator_is_the_one_transition(seed: int, rules: Rules) -> None:
     """States, masks, rewards, ends and observations are equal, step by step."""

@@ -81,8 +81,7 @@ def critique_of(plan: Plan, *scores: float, cost: float = 0.0) -> Critique:
 def test_the_return_is_exactly_the_gain_of_the_champion_less_costs(data: st.DataObject) -> None:
     """Undiscounted return = Phi(champion) - Phi(start) - lambda * costs - step penalties.
 
-    What is carried out on the champion and cannot be judged adds its bonus each. The optional
-    terms add b * (Phi(champion) - Phi(start)) and w * (S(champion) - S(start)).
+    The optional terms add b * (Phi(champion) - Phi(start)) and w * (S(champion) - S(start)).
     """
     plan = data.draw(ours.plans())
     shaping = {
@@ -120,8 +119,6 @@ def test_the_return_is_exactly_the_gain_of_the_champion_less_costs(data: st.Data
     if rewards:
         gain = (1 + rules.benefit_weight) * (state.champion_phi - phi_start)
         gain += rules.score_weight * (mean_score(plan, state.champion) - mean_start)
-        carried = len(state.champion.carried_out) if state.champion else 0
-        gain += rules.unjudged_bonus * carried
         assert math.isclose(math.fsum(rewards), gain - costs, abs_tol=1e-9)
     assert state.step <= rules.max_steps
     assert legal_actions(state, registry) == ()
@@ -264,11 +261,9 @@ def test_text_does_not_outlast_a_later_change_underneath_it() -> None:
     plan = Plan(prompt="p", commands=(*plan.commands, text))
     state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.1, 0.1))
     scores = critique_of(plan, 0.9, 0.1, 0.1)
-    state, reward = apply(state, Call(command="t", expert="type"), result(1), scores, EXPERTS)
+    state, _ = apply(state, Call(command="t", expert="type"), result(1), scores, EXPERTS)
     assert statuses(state)["t"] == "unjudged"
-    assert reward.terms["unjudged"] == state.rules.unjudged_bonus
-    state, reward = apply(state, Call(command="c2", expert="editor"), result(2), scores, EXPERTS)
-    assert reward.terms["unjudged"] == -state.rules.unjudged_bonus
+    state, _ = apply(state, Call(command="c2", expert="editor"), result(2), scores, EXPERTS)
     assert statuses(state)["t"] == "pending"
     assert statuses(state, state.champion)["t"] == "unjudged"
 

@@ -1,16 +1,23 @@
-"""The router's last rule: to finish, then text, in time, and nothing after it."""
+"""The last rule: to finish, then text, in time, and nothing after it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
 
 from envs.legality import legal_actions
 from envs.rules import Rules
 from envs.state import State, initial_state
 from envs.transition import apply
+from policies.base import Policy
+from policies.export import export_policy
+from policies.learned import LearnedPolicy
 from policies.router import CapabilityRouter
+from policies.scorer import Scorer
+from policies.shape import ScorerShape
 from poser.core.action import ALL, Action, Call, Revert
 from poser.core.critique import Critique, Verdict
 from poser.core.expert import ExpertFailure, ExpertResult, ExpertSpec, Limits
@@ -68,11 +75,13 @@ def given(steps: int, texts: int = 0, score: float = 0.1) -> State:
     )
 
 
-def played(state: State, scores: Scores, *, down: bool = False) -> tuple[list[Action], State]:
-    """What the router does to the end; ``down``: the finisher cannot be reached."""
+def played(
+    state: State, scores: Scores, *, down: bool = False, policy: Policy = ROUTER
+) -> tuple[list[Action], State]:
+    """What a policy does to the end; ``down``: the finisher cannot be reached."""
     actions: list[Action] = []
     while state.end is None:
-        action = ROUTER.choose(state, legal_actions(state, EXPERTS), EXPERTS).action
+        action = policy.choose(state, legal_actions(state, EXPERTS), EXPERTS).action
         actions.append(action)
         outcome: ExpertResult | ExpertFailure | None = None
         critique = None
@@ -154,3 +163,36 @@ def test_nothing_is_changed_on_a_finished_picture() -> None:
     assert EDIT not in after
     assert state.champion is not None
     assert state.champion.image.width == 256
+
+
+def untrained(folder: Path, seed: int) -> LearnedPolicy:
+    """A policy that prefers whatever its random weights say."""
+    torch.manual_seed(seed)
+    shape = ScorerShape()
+    scorer = Scorer(shape)
+    for weight in scorer.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    export_policy(scorer.state_dict(), shape, folder, worlds={}, training={}, version="0")
+    return LearnedPolicy.load(folder)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("texts", [0, 2])
+def test_a_learned_policy_leaves_nothing_out_that_comes_last(
+    tmp_path: Path, seed: int, texts: int
+) -> None:
+    """Whatever its network prefers: no reward tells it to."""
+    actions, state = played(given(9, texts), lambda c: 0.3, policy=untrained(tmp_path, seed))
+    assert state.champion is not None
+    assert state.champion.carried_out == ("finish", *(f"t{n + 1}" for n in range(texts)))
+    first = next(n for n, a in enumerate(actions) if a in (FINISH, text(1)))
+    assert not any(a == EDIT for a in actions[first:])
+
+
+def test_a_learned_policy_goes_on_where_the_finisher_cannot_be_had(tmp_path: Path) -> None:
+    for seed in range(6):
+        actions, state = played(
+            given(9), lambda c: 0.3, down=True, policy=untrained(tmp_path, seed)
+        )
+        assert state.end is not None
+        assert actions.count(FINISH) <= 2

@@ -44,7 +44,8 @@ def test_a_stage_sets_its_rewards_and_an_ablation_of_cost_takes_every_lambda(
     )
     config = read_config(path)
     stage = config.stages[0]
-    assert stage.rules == Rules(feedback="both", feedback_weight=0.3, benefit_weight=1.0)
+    told = Rules(feedback="both", feedback_weight=0.3, benefit_weight=1.0, threshold=0.5)
+    assert stage.rules == told
     played = config.played(stage)
     assert (played.cost_weight, played.ranges.cost_weights) == (0.0, 0.0)
     worlds = draw_worlds(np.random.default_rng(0), 50, config.layout, played.ranges)

@@ -27,6 +27,7 @@ from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.scope import detector_words
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.losses import UNKNOWN, known_cross_entropy
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.tensors import to_tensor
 
@@ -187,7 +188,7 @@ class DetectorTask:
                 [world.BACKGROUNDS.index(s.background) for s in scenes], device=self.device
             ),
             "style": torch.tensor(
-                [-100 if s.style == UNSURE else styles.index(s.style) for s in scenes],
+                [UNKNOWN if s.style == UNSURE else styles.index(s.style) for s in scenes],
                 device=self.device,
             ),
         }
@@ -205,7 +206,7 @@ class DetectorTask:
         guess = out.colour[index, :, row, col]
         colour = functional.cross_entropy(guess, truth["colour"], reduction="sum") / count
         background = functional.cross_entropy(out.background, truth["background"])
-        style = functional.cross_entropy(out.style, truth["style"])
+        style = known_cross_entropy(out.style, truth["style"])
         right = (guess.argmax(1) == truth["colour"]).sum() / count
         figures = {
             "heat": float(heat.detach()),

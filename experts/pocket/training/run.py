@@ -82,6 +82,8 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     packaged = RECIPES["text"].folder
     beside = out.parent / packaged.name
     text = beside if beside.is_dir() else packaged
+    if options.start is not None and not options.start.is_file():
+        raise SystemExit(f"there is no checkpoint {options.start}: give another with --from")
     sheet = SpriteSheet.load()
     task = build(recipe, sheet, options.seed, batch, device, text)
     measures = recipe.task == "detector"

@@ -21,6 +21,7 @@ from experts.pocket.scenes import Scene
 from experts.pocket.sight import CELL
 from experts.pocket.sight_net import SETTINGS, SightNet
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.losses import known_cross_entropy
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.tensors import to_tensor
 
@@ -84,7 +85,7 @@ def setting_loss(logits: Tensor, settings: list[tuple[int, int]]) -> Tensor:
     truth = torch.tensor(settings, device=logits.device)
     parts = torch.split(logits.float(), list(SETTINGS), -1)
     return torch.stack(
-        [functional.cross_entropy(p, t) for p, t in zip(parts, truth.unbind(-1), strict=True)]
+        [known_cross_entropy(p, t) for p, t in zip(parts, truth.unbind(-1), strict=True)]
     ).sum()
 
 

@@ -32,6 +32,7 @@ from experts.pocket.scope import critic_scope
 from experts.pocket.sight_net import SETTINGS
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
+from experts.pocket.training.losses import UNKNOWN, known_cross_entropy
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.sight import setting_loss, setting_of
 from experts.pocket.training.tensors import to_tensor
@@ -75,11 +76,11 @@ def facts_of(scene: Scene, question: Question) -> tuple[int, int, float, float]:
     """Count and colour of what a question is about, and the offset of its two objects.
 
     Returns:
-        Count 0 to 4 and index of the colour, -100 where there is none to learn; the subject's
+        Count 0 to 4 and index of the colour, `UNKNOWN` where there is none to learn; the subject's
         mean centre less the other's, in units of 32 pixels, NaN where there is none.
     """
     if not question.subject:
-        return -100, -100, float("nan"), float("nan")
+        return UNKNOWN, UNKNOWN, float("nan"), float("nan")
     own = scene.of(question.subject)
     colour = own[0].seen_colour if own else None
     apart = (float("nan"), float("nan"))
@@ -89,7 +90,7 @@ def facts_of(scene: Scene, question: Question) -> tuple[int, int, float, float]:
             float(np.mean([t.x for t in own]) - np.mean([t.x for t in others])) / 32,
             float(np.mean([t.y for t in own]) - np.mean([t.y for t in others])) / 32,
         )
-    return (min(len(own), COUNTS - 1), world.COLOURS.index(colour) if colour else -100, *apart)
+    return (min(len(own), COUNTS - 1), world.COLOURS.index(colour) if colour else UNKNOWN, *apart)
 
 
 def turned(image: Bytes, rng: np.random.Generator) -> Bytes:
@@ -114,9 +115,15 @@ def colourless(scene: Scene) -> Scene:
 
 
 def settings_of(made: list[tuple[Any, ...]]) -> list[tuple[int, int]]:
-    """Indices of background and style of pictures; -100 for a background of turned hues."""
+    """Indices of background and style of pictures; `UNKNOWN` for those that are in doubt."""
     settings = [(setting_of(scene), doubtful) for _, scene, doubtful, _ in made]
-    return [(-100 if "background" in unsure else s[0], s[1]) for s, unsure in settings]
+    return [
+        (
+            UNKNOWN if "background" in unsure else background,
+            UNKNOWN if "style" in unsure else style,
+        )
+        for (background, style), unsure in settings
+    ]
 
 
 def likeness(sheet: SpriteSheet, image: Bytes, scene: Scene) -> float:
@@ -251,7 +258,7 @@ class CriticTask:
                 texts.append(question.text)
                 answers.append(int(question.answer))
                 number, colour, *apart = facts_of(scene, question)
-                facts.append((number, -100 if "colour" in doubtful else colour, *apart))
+                facts.append((number, UNKNOWN if "colour" in doubtful else colour, *apart))
         tokens = self.tokenizer(
             texts, padding="longest", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
@@ -335,10 +342,8 @@ class CriticTask:
     def _fact_loss(facts: Tensor, truth: Tensor) -> Tensor:
         """Cross-entropy of counts and colours, and squared error of offsets."""
         counts, colours = truth[:, 0].long(), truth[:, 1].long()
-        loss = functional.cross_entropy(facts[:, :COUNTS], counts, ignore_index=-100)
-        if (colours >= 0).any():
-            guess = facts[:, COUNTS:-2]
-            loss = loss + functional.cross_entropy(guess, colours, ignore_index=-100)
+        loss = known_cross_entropy(facts[:, :COUNTS], counts)
+        loss = loss + known_cross_entropy(facts[:, COUNTS:-2], colours)
         apart = ~truth[:, 2].isnan()
         if apart.any():
             loss = loss + 4 * (facts[apart, -2:] - truth[apart, 2:]).square().mean()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +36,11 @@ class Answered:
 BATCH = 64
 """Questions in one forward pass."""
 
+MOST_SIDE = 512
+"""Longest side, in pixels, that a network of this kind looks at."""
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError)
+
 
 class NetAnswers:
     """A :class:`critic.vqa.QuestionModel` over an :class:`critic.answer_net.AnswerNet`.
@@ -57,12 +62,15 @@ class NetAnswers:
 
         try:
             config = json.loads((folder / "config.json").read_bytes())
+            _check(config)
             self.net = AnswerNet(config)
             self.net.load_state_dict(load_file(folder / "model.safetensors"))
             self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
             self.size, self.length = int(config["image_size"]), int(config["max_tokens"])
             self.temperature = float(config["calibration_temperature"])
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            if len(self.tokenizer) > config["vocabulary"]:
+                raise ValueError("its tokenizer has more words than its network")
+        except (*_DAMAGED, SafetensorError) as error:
             raise CriticError(
                 f"the critic in {folder} cannot be loaded: {first_line(error)}",
                 remedy="check that the folder is complete",
@@ -113,3 +121,17 @@ class NetAnswers:
         found = (logits[..., 1] - logits[..., 0]).sigmoid().tolist()
         rated = self.net.rate(seen).tolist()
         return [Answered(yes, quality) for yes, quality in zip(found, rated, strict=True)]
+
+
+def _check(config: Any) -> None:
+    """Refuses sizes that no such network has, and a temperature that turns answers round."""
+    size, temperature = config["image_size"], float(config["calibration_temperature"])
+    if not isinstance(size, int) or size % 8 or not 8 <= size <= MOST_SIDE:
+        raise ValueError(f"image_size must be a multiple of 8, at most {MOST_SIDE}")
+    if not 0.0 < temperature < float("inf"):
+        raise ValueError("calibration_temperature must be above 0")
+    for name in ("fine", "middle", "coarse", "reading"):
+        if not isinstance(config[name], int) or config[name] < 8 or config[name] % 8:
+            raise ValueError(f"{name} must be a multiple of 8")
+    if not isinstance(config["words"], int) or config["words"] < 4 or config["words"] % 4:
+        raise ValueError("words must be a multiple of 4")

@@ -88,6 +88,7 @@ def _empty(experts: int, ops: int) -> dict[str, NDArray[Any]]:
         "usd": np.zeros(experts),
         "seconds": np.zeros(experts),
         "closed": np.zeros(experts, np.bool_),
+        "denied": np.zeros((experts, ops), np.bool_),
     }
 
 
@@ -103,6 +104,7 @@ def _fill(
     for k, op in enumerate(OPS):
         able = spec.capability(op) > 0.0 and spec.task != "inpainting"
         one["able"][n, k] = able
+        one["denied"][n, k] = spec.capabilities.get(op) == 0.0
         one["stated"][n, k] = able * spec.capability(op)
         one["rate"][n, k] = able * measured.get(op, spec.capability(op))
         shares = [s for s in table.skills if op in s.ops] if table else []

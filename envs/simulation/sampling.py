@@ -36,6 +36,7 @@ READ = frozenset(
             "rate",
             "many",
             "able",
+            "denied",
             "trials",
             "ease",
             "swing",

@@ -78,6 +78,7 @@ class Worlds:
         outage: Chance of an infrastructure failure, (B, E).
         refusal: Chance of a refusal, (B, E).
         closed: Whether its vocabulary is closed, (B, E).
+        denied: Whether an entry says that it is of no use at an op, (B, E, ops); none is drawn.
         knows: Whether it knows a command's words, (B, C, E).
         base: Chance that a criterion holds on a picture not made for it, (B, C, 2).
         start: Whether a criterion truly holds on the picture given, (B, C, 2).
@@ -122,6 +123,7 @@ class Worlds:
     outage: Floats
     refusal: Floats
     closed: Bools
+    denied: Bools
     knows: Bools
     base: Floats
     start: Bools
@@ -161,7 +163,7 @@ class Worlds:
     @property
     def said(self) -> Bools:
         """Whether anything is said or measured of an expert at an op, (B, E, ops)."""
-        said: Bools = self.able | (self.trials > 0)
+        said: Bools = self.able | self.denied | (self.trials > 0)
         return said
 
     @property
@@ -353,6 +355,7 @@ def _draw_experts(
         "outage": _between(rng, 0.0, ranges.outage, count, most) * flaky,
         "refusal": _between(rng, 0.0, ranges.refusal, count, most),
         "closed": closed,
+        "denied": np.zeros((count, most, len(OPS)), np.bool_),
         "knows": ~(unknown & closed[:, None, :]),
     }
 

@@ -35,8 +35,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--horizon", type=int, help="steps until the learning rate is down")
     parser.add_argument("--steps", type=int, help="stop at this step at the latest")
     parser.add_argument(
-        "--painted", type=int, default=16_000,
-        help="pictures by the renderer that sight, critic and enlarger also learn from",
+        "--painted", type=int, default=24_000,
+        help="pictures by the renderer that sight, critic, detector and enlarger also learn from",
     )  # fmt: skip
     parser.add_argument(
         "--from", dest="start", type=Path, metavar="CHECKPOINT",

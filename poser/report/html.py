@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import JsonValue
 
+from critic.rubric import THRESHOLD
 from envs.potential import gated_scores
 from poser.core.action import Call
 from poser.core.critique import Critique
@@ -131,7 +132,9 @@ def _checks(view: RunView, critique: Critique | None) -> tuple[Check, ...]:
             missing = "counts for nothing, as what it depends on does not hold"
             checks.append(Check(criterion, "moot", missing, verdict.score, verdict.reason))
         else:
-            checks.append(Check(criterion, "no", "does not hold", verdict.score, verdict.reason))
+            likely = gated[criterion.id] >= THRESHOLD
+            said = f"less than {threshold:.0%} sure" if likely else "does not hold"
+            checks.append(Check(criterion, "no", said, verdict.score, verdict.reason))
     return tuple(checks)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -213,12 +214,20 @@ def prepare(folder: Path) -> None:
         ("tokenizer.json", None),
         ("config.json", b'{"model_type": "answer_net"}'),
         ("config.json", b'{"model_type": "answer_net", "fine": "wide"}'),
+        ("config.json", {"calibration_temperature": -1}),
+        ("config.json", {"calibration_temperature": 0}),
+        ("config.json", {"image_size": 60}),
+        ("config.json", {"image_size": 64000}),
+        ("config.json", {"words": 50}),
+        ("config.json", {"vocabulary": 20}),
         ("scope.json", b"{}"),
     ],
 )
 def test_broken_critics_say_so_before_anything_is_paid_for(
-    name: str, content: bytes | None, tmp_path: Path
+    name: str, content: bytes | dict[str, int] | None, tmp_path: Path
 ) -> None:
+    if isinstance(content, dict):
+        content = json.dumps(json.loads((POCKET / name).read_bytes()) | content).encode()
     folder = copy_without(tmp_path / "critic", name, content)
     with pytest.raises(CriticError) as caught:
         prepare(folder)

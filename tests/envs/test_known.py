@@ -62,6 +62,18 @@ def test_experts_are_as_their_entries_and_tables_say() -> None:
     assert not worlds.able[:, 0, recolour].any()
 
 
+def test_a_stated_zero_is_heeded() -> None:
+    """An expert that cannot count is no good at "add three birds", however well it adds."""
+    able = {"add": 0.9, "count": 0.0}
+    spec = DRAWER.model_copy(update={"capabilities": able})
+    worlds = draw_worlds(np.random.default_rng(0), 64, LAYOUT, RANGES, KnownExperts({"x": spec}))
+    adding = worlds.op == OPS.index("add")
+    rate = worlds.at_commands(worlds.rate)[:, :, 0]
+    assert (rate[adding & worlds.many] == 0.0).all()
+    assert (rate[adding & ~worlds.many] == 0.9).all()
+    assert (adding & worlds.many).any()
+
+
 def test_observations_show_what_they_would_live() -> None:
     venv = SimulatedVecEnv(3, LAYOUT, RANGES, seed=1, known=KNOWN)
     seen = venv.reset()["experts"]

@@ -10,6 +10,7 @@ Parts (all where none is named; one that lacks its folders says so):
     ablations  policies trained without something, and what can be left out of one that is trained
     curve      score against dollars: one policy at several qualities, more draws, searches
     plots      figures of the above
+    thresholds how sure the critic must be: policies at several, on validation prompts
 
 Folders that differ by `-seedN` alone are one method, trained several times. Scores are the
 evaluator's, share of requirements fulfilled; every second of an expert has a price. What was
@@ -29,6 +30,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from machine import arguments, describe, write
 from orchestration_parts import ablations, bench, curve, main_table, transfer
 from orchestration_plots import plots
+from orchestration_thresholds import thresholds
 
 from poser.core.errors import PoserError
 
@@ -38,6 +40,7 @@ PARTS = {
     "ablations": ablations,
     "curve": curve,
     "plots": plots,
+    "thresholds": thresholds,
 }
 
 

@@ -57,19 +57,21 @@ class Case:
         return len(self.plan.criteria if self.criteria is None else self.criteria)
 
 
-def pocket_cases(n: int, seed: int) -> list[Case]:
+def pocket_cases(n: int, seed: int, split: str = "test") -> list[Case]:
     """Held-out prompts of the pocket world, with 4 to 12 requirements that are known.
 
     Args:
         n: How many.
         seed: Same seed, same prompts.
+        split: One of :data:`experts.pocket.prompts.SPLITS`; what is chosen by one is measured on
+            another.
     """
     from experts.pocket.prompts import prompts
     from experts.pocket.sprites import SpriteSheet
     from poser.decompose import RuleDecomposer
 
     decomposer = RuleDecomposer()
-    drawn = prompts(SpriteSheet.load(), "test", n, seed)
+    drawn = prompts(SpriteSheet.load(), split, n, seed)
     return [Case(p.text, decomposer.decompose(p.text), p.criteria) for p in drawn]
 
 

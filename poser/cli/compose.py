@@ -52,7 +52,7 @@ def compose(
             help="What chooses the experts: router, random, single, best-of-N, learned, or the "
             "folder of a policy that poser train made.",
         ),
-    ] = "router",
+    ] = "learned",
     search: Annotated[
         str | None,
         typer.Option(

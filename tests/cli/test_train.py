@@ -61,7 +61,7 @@ def test_what_is_wrong_is_one_line(
     ("arguments", "said"),
     [
         (["--policy", "./none"], "there is no policy in"),
-        (["--quality", "0.5"], "learned policy"),
+        (["--quality", "0.5", "--policy", "router"], "learned policy"),
         (["--quality", "2", "--policy", "./none"], "--quality"),
     ],
 )

@@ -11,6 +11,9 @@ from orchestration_parts import Bench, curve, learning_curves, main_table
 _INK, _MUTED = "#1f2933", "#6b7785"
 _EMPHASIS = 3.0
 
+DOLLARS = tuple(n * 10.0**e for e in range(-4, 2) for n in (1, 2, 5))
+"""Where an axis of dollars may have a tick."""
+
 
 def plots(bench: Bench) -> dict[str, Any]:
     """Draws all figures into ``--figures``; what is not scored yet is scored first."""
@@ -91,6 +94,10 @@ def _cost_quality(lines: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) 
                 xytext=(3, 4), textcoords="offset points", color=bars[0].get_color(),
             )  # fmt: skip
     axes.set_xscale("log")
+    least, most = axes.get_xlim()
+    shown = [usd for usd in DOLLARS if least <= usd <= most]
+    axes.set_xticks(shown, [f"{usd:g}" for usd in shown])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("US dollars a prompt (seconds of experts, priced)", color=_INK)
     axes.set_ylabel("share of requirements fulfilled", color=_INK)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)

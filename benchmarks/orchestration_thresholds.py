@@ -57,7 +57,8 @@ def _bands(bench: Bench, cases: list[Case], results: list[Results]) -> list[dict
         picture = bench.journal.images.get(scored.image)
         yes = bench.critic.probabilities([k.question for k in criteria], picture)
         for criterion, p in zip(criteria, yes, strict=True):
-            answers.append((p if criterion.expected else 1.0 - p, scored.verdicts[criterion.id]))
+            right = bool(scored.verdicts[criterion.id])
+            answers.append((p if criterion.expected else 1.0 - p, right))
     found = []
     for low, high in pairwise(BANDS):
         inside = [right for p, right in answers if low <= p < high or p == high == 1.0]

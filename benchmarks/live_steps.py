@@ -8,8 +8,8 @@ that the validations of these trainings played, for the same reward.
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from machine import arguments, describe, write
+from orchestration_parts import learning_curves
 
 QUICK = 8
 
@@ -34,12 +35,12 @@ def main() -> None:
     print(f"router: return {router['return']:.3f} +-{router['return_error']:.3f}, Phi "
           f"{router['phi']:.3f}, {router['length']:.1f} steps, {played} episodes\n")  # fmt: skip
     found: dict[str, Any] = {"router": router, "trainings": {}}
-    for folder in options.folders:
-        curve = _curve(folder)
+    for name, logged in learning_curves(options.folders).items():
+        curve = _live(logged)
         passed = next((s for s, r in curve if r >= router["return"]), None)
-        found["trainings"][folder.name] = {"curve": curve, "passed": passed}
+        found["trainings"][name] = {"curve": curve, "passed": passed}
         said = " ".join(f"{steps}: {gained:.3f}" for steps, gained in curve)
-        print(f"{folder.name}: {said}\n  passes the router after {passed or 'more'} live steps")
+        print(f"{name}: {said}\n  passes the router after {passed or 'more'} live steps")
     write(options.json, found)
 
 
@@ -49,10 +50,8 @@ def _config(folder: Path) -> Any:
     return TrainConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
 
 
-def _curve(folder: Path) -> list[tuple[int, float]]:
-    """Live steps and the validation return after them."""
-    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    logged = [json.loads(line) for line in lines]
+def _live(logged: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    """Live steps and the validation return after them, of the log of a training."""
     before = max((n["steps"] for n in logged if n["stage"] != "pixels"), default=0)
     return [(n["steps"] - before, n["validation/return"]) for n in logged if n["stage"] == "pixels"]
 

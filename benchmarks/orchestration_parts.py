@@ -37,10 +37,14 @@ class Bench:
     settings: dict[tuple[str, ...], Setting] = field(default_factory=dict)
     found: dict[str, Any] = field(default_factory=dict)  # by part, in this invocation
 
-    def setting(
-        self, quality: float, left_out: Sequence[str] = (), budget: float | None = None
-    ) -> Setting:
-        """The terms at a quality and a cap, with all calls made so far remembered."""
+    def setting(self, quality: float, left_out: Sequence[str] = (), **rules: Any) -> Setting:
+        """The terms at a quality, with all calls made so far remembered.
+
+        Args:
+            quality: From cheap (0) to good (1).
+            left_out: Experts that are not there.
+            rules: What else of the rules is set, such as ``budget``.
+        """
         from envs.rules import Rules
 
         options, key = self.options, tuple(left_out)
@@ -49,20 +53,29 @@ class Bench:
                 self.registry, self.critic, self.evaluator, Rules(), seed=options.seed,
                 usd_per_second=options.usd_per_second, paid=options.out, left_out=key,
             )  # fmt: skip
-        return self.settings[key].with_rules(cost_weight=cost_weight_of(quality), budget=budget)
+        return self.settings[key].with_rules(cost_weight=cost_weight_of(quality), **rules)
 
     def scored(
         self,
         names: Sequence[str],
         quality: float | None = None,
         left_out: Sequence[str] = (),
-        budget: float | None = None,
+        cases: list[Case] | None = None,
+        **rules: Any,
     ) -> list[Results]:
-        """The scores of methods; what the journal has is not played again."""
+        """The scores of methods; what the journal has is not played again.
+
+        On the held-out prompts unless other cases are given; the rest as in :meth:`setting`.
+        """
         chosen = self.options.quality if quality is None else quality
-        setting = self.setting(chosen, left_out, budget)
+        setting = self.setting(chosen, left_out, **rules)
         evaluation = Evaluation(
-            self.cases, setting, self.journal, self.options.out, self.options.batch, _told
+            self.cases if cases is None else cases,
+            setting,
+            self.journal,
+            self.options.out,
+            self.options.batch,
+            _told,
         )
         return evaluation.of(names)
 
@@ -226,7 +239,7 @@ def curve(bench: Bench) -> dict[str, Any]:
     return lines
 
 
-def learning_curves(folders: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def learning_curves(folders: Sequence[str | Path]) -> dict[str, list[dict[str, Any]]]:
     """The log of each training, by its folder's name; those without one are left out."""
     found: dict[str, list[dict[str, Any]]] = {}
     for folder in map(Path, folders):

@@ -8,7 +8,7 @@ from typing import Any
 from orchestration_parts import Bench, policies_of
 
 from poser.evaluation.cases import Case, pocket_cases
-from poser.evaluation.scoring import Evaluation, Results
+from poser.evaluation.scoring import Results
 from poser.evaluation.summary import figures, text_of
 
 THRESHOLDS = (0.5, 0.7, 0.9, 0.95)
@@ -28,9 +28,7 @@ def thresholds(bench: Bench) -> dict[str, Any]:
     print("| threshold | method | requirements fulfilled | critic's word | $ | calls |")
     print("|---|---|---|---|---|---|")
     for threshold in THRESHOLDS[:: 2 if options.quick else 1]:
-        setting = bench.setting(options.quality).with_rules(threshold=threshold)
-        evaluation = Evaluation(cases, setting, bench.journal, options.out, options.batch)
-        results = evaluation.of(names)
+        results = bench.scored(names, cases=cases, threshold=threshold)
         found[f"{threshold:g}"] = rows = figures(results)["methods"]
         for row in rows:
             print(f"| {threshold:g} | {row['method']} | {text_of(row['share'])} "

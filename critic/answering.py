@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import Field, ValidationError
 
 from critic.loading import first_line
 from poser.core.errors import CriticError
+from poser.core.value import Value
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,7 +40,25 @@ BATCH = 64
 MOST_SIDE = 512
 """Longest side, in pixels, that a network of this kind looks at."""
 
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError)
+Width = Annotated[int, Field(strict=True, ge=8, multiple_of=8)]
+Number = Annotated[int, Field(strict=True, ge=1)]
+
+
+class NetConfig(Value):
+    """What ``config.json`` of such a folder holds; see :class:`critic.answer_net.AnswerNet`."""
+
+    model_type: Literal["answer_net"]
+    vocabulary: Number
+    max_tokens: Number
+    image_size: Annotated[Width, Field(le=MOST_SIDE)]
+    fine: Width
+    middle: Width
+    coarse: Width
+    words: Annotated[int, Field(strict=True, ge=4, multiple_of=4)]
+    layers: Number
+    reading: Width
+    hidden: Number
+    calibration_temperature: Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 class NetAnswers:
@@ -61,16 +80,22 @@ class NetAnswers:
         from critic.answer_net import AnswerNet
 
         try:
-            config = json.loads((folder / "config.json").read_bytes())
-            _check(config)
-            self.net = AnswerNet(config)
+            config = NetConfig.from_json((folder / "config.json").read_bytes())
+            self.net = AnswerNet(config.to_dict())
             self.net.load_state_dict(load_file(folder / "model.safetensors"))
             self.tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-            self.size, self.length = int(config["image_size"]), int(config["max_tokens"])
-            self.temperature = float(config["calibration_temperature"])
-            if len(self.tokenizer) > config["vocabulary"]:
+            self.size, self.length = config.image_size, config.max_tokens
+            self.temperature = config.calibration_temperature
+            if len(self.tokenizer) > config.vocabulary:
                 raise ValueError("its tokenizer has more words than its network")
-        except (*_DAMAGED, SafetensorError) as error:
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            key = ".".join(map(str, first["loc"])) or "config.json"
+            raise CriticError(
+                f"the critic in {folder} cannot be loaded: {key}: {first['msg']}",
+                remedy="restore its config.json",
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise CriticError(
                 f"the critic in {folder} cannot be loaded: {first_line(error)}",
                 remedy="check that the folder is complete",
@@ -121,17 +146,3 @@ class NetAnswers:
         found = (logits[..., 1] - logits[..., 0]).sigmoid().tolist()
         rated = self.net.rate(seen).tolist()
         return [Answered(yes, quality) for yes, quality in zip(found, rated, strict=True)]
-
-
-def _check(config: Any) -> None:
-    """Refuses sizes that no such network has, and a temperature that turns answers round."""
-    size, temperature = config["image_size"], float(config["calibration_temperature"])
-    if not isinstance(size, int) or size % 8 or not 8 <= size <= MOST_SIDE:
-        raise ValueError(f"image_size must be a multiple of 8, at most {MOST_SIDE}")
-    if not 0.0 < temperature < float("inf"):
-        raise ValueError("calibration_temperature must be above 0")
-    for name in ("fine", "middle", "coarse", "reading"):
-        if not isinstance(config[name], int) or config[name] < 8 or config[name] % 8:
-            raise ValueError(f"{name} must be a multiple of 8")
-    if not isinstance(config["words"], int) or config["words"] < 4 or config["words"] % 4:
-        raise ValueError("words must be a multiple of 4")

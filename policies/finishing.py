@@ -117,9 +117,11 @@ def served(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
 
 def _outstanding(state: State, registry: Mapping[str, ExpertSpec]) -> list[Command]:
     """The commands that come last, can be had, and wait for nothing but one another."""
+    last = {c.id for c in state.plan.commands if c.op in FINISHING}
+    if not last:
+        return []
     status = statuses(state)
     free = {c.id for c in callable_commands(state, registry)}
-    last = {c.id for c in state.plan.commands if c.op in FINISHING}
     return [
         c
         for c in state.plan.commands

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from critic.rubric import THRESHOLD
 from envs.layout import Layout
 from envs.rules import Feedback, Rules
 from envs.simulation.ranges import Ranges
@@ -74,7 +75,7 @@ class Stage(Value):
     feedback: Feedback = "none"
     feedback_weight: NonNegative = 0.1
     benefit_weight: NonNegative = 0.0
-    threshold: UnitInterval = 0.5
+    threshold: UnitInterval = THRESHOLD
 
     @property
     def rules(self) -> Rules:

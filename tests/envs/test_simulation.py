@@ -219,9 +219,7 @@ def test_a_sample_reads_no_more_of_worlds_than_it_says() -> None:
 
 
 def test_what_a_critic_does_not_see_it_does_not_see_again() -> None:
-    ranges = Ranges(
-        commands=(4, 4), experts=(4, 4), noise=(0.3, 0.3), blind=(2.0, 2.0), sureness=(1.5, 6.0)
-    )
+    ranges = Ranges(commands=(4, 4), experts=(4, 4), noise=(0.3, 0.3), blind=(2.0, 2.0))
     worlds = draw_worlds(np.random.default_rng(5), 400, LAYOUT, ranges)
     holds = np.ones_like(worlds.judged) & worlds.judged
     scores = [

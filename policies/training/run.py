@@ -149,6 +149,7 @@ class Training:
                     world = replace(world, venv=venv)
                 worlds.append(world)
             training, valid = worlds
+            self._same_world(stage, training)
             at.worlds[stage.name] = dict(training.fingerprints)
             began = at.steps - at.leg * config.leg(stage)
             self.watcher.begun(stage, at.leg * config.leg(stage), legs * config.leg(stage))
@@ -163,6 +164,19 @@ class Training:
             for world in worlds:
                 world.venv.close()
                 world.close()
+
+    def _same_world(self, stage: Stage, world: World) -> None:
+        """Refuses to go on with a stage in another world than it began in."""
+        begun = self._at.worlds.get(stage.name)
+        if not self._at.leg or begun is None:
+            return
+        now = world.fingerprints
+        changed = sorted(k for k in {*begun, *now} if begun.get(k) != now.get(k))
+        if changed:
+            raise TrainingError(
+                f"stage {stage.name!r} began in another world: changed since: {', '.join(changed)}",
+                remedy="restore what has changed, or train anew into another --out",
+            )
 
     def _enough(self) -> bool:
         patience = self.config.validation.patience

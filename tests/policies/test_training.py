@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from policies.training.checkpoint import Checkpoint
 from policies.training.config import TrainConfig, TrainingError, checked, resumed
 from policies.training.run import SilentWatcher, Training
 from policies.training.validation import greedy, play, uniform
+from policies.training.worlds import MakeWorld, World
 from tests.policies.tiny_worlds import Bandits, bandits
 
 
@@ -173,6 +175,25 @@ def test_a_folder_is_not_trained_in_twice(tmp_path: Path) -> None:
     before = exported(tmp_path)
     Training(resumed(tmp_path), tmp_path, bandits()).run(resume=True)  # nothing is left to do
     assert same(before, exported(tmp_path))
+
+
+def test_a_stage_goes_on_in_the_world_that_it_began_in(tmp_path: Path) -> None:
+    def make(experts: str) -> MakeWorld:
+        def world(*args: Any, **options: Any) -> World:
+            made = bandits()(*args, **options)
+            return replace(made, fingerprints={"registry": experts, "critic": "same"})
+
+        return world
+
+    asked = config(stages=[{"name": "first", "steps": 192, "envs": 4}])
+    with pytest.raises(Killed):
+        Training(asked, tmp_path, make("a"), watcher=Killer(5)).run()
+    with pytest.raises(TrainingError, match="changed since: registry"):
+        Training(resumed(tmp_path), tmp_path, make("b")).run(resume=True)
+    Training(resumed(tmp_path), tmp_path, make("a")).run(resume=True)
+    assert Checkpoint.load(tmp_path / "checkpoint.pt").worlds == {
+        "first": {"registry": "a", "critic": "same"}
+    }
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ class Seen:
     Attributes:
         cells: (batch, middle, rows, columns) features of cells of `CELL` pixels.
         ground: (batch, middle, rows, columns), what words are laid on.
-        whole: (batch, 2 * coarse) features of the whole picture.
+        whole: (batch, 2 * (coarse + fine)) features of the whole picture: what is far apart in it,
+            and its texture, by which styles are told.
     """
 
     cells: Tensor
@@ -97,7 +98,13 @@ class AnswerNet(nn.Module):
         super().__init__()
         fine, middle, coarse = config["fine"], config["middle"], config["coarse"]
         words, reading, hidden = config["words"], config["reading"], config["hidden"]
+        whole = 2 * (coarse + fine)
         self.stem = nn.Sequential(nn.PixelUnshuffle(2), _layer(12, fine), _Residual(fine))
+        # Without normalisation: how even the pixels of a block are tells pixel art.
+        self.texture = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(12, fine, 3, 1, 1), nn.SiLU(),
+            nn.Conv2d(fine, fine, 1), nn.SiLU(),
+        )  # fmt: skip
         self.near = nn.Sequential(_layer(fine, middle, 2), _Residual(middle), _Residual(middle))
         self.far = nn.Sequential(_layer(middle, coarse, 2), _Residual(coarse), _Residual(coarse))
         self.back = nn.Conv2d(coarse, middle, 1)
@@ -116,11 +123,11 @@ class AnswerNet(nn.Module):
         self.gather = _layer(middle, reading, 2)
         self.blocks = nn.ModuleList(_Told(reading, words) for _ in range(3))
         self.sure = nn.Sequential(
-            nn.Linear(2 * reading + words + 2 * coarse, hidden), nn.SiLU(),
+            nn.Linear(2 * reading + words + whole, hidden), nn.SiLU(),
             nn.Linear(hidden, hidden), nn.SiLU(),
         )  # fmt: skip
         self.answer = nn.Linear(hidden, 2)
-        self.quality = nn.Linear(2 * coarse, 1)
+        self.quality = nn.Linear(whole, 1)
         line = torch.linspace(-1, 1, config["image_size"] // CELL)
         grid = torch.stack(torch.meshgrid(line, line, indexing="ij")[::-1])
         self.register_buffer("grid", grid, persistent=False)
@@ -133,7 +140,9 @@ class AnswerNet(nn.Module):
         cells = self.last(near + functional.interpolate(self.back(far), scale_factor=2.0))
         grid = self.grid.to(cells.dtype).expand(len(cells), -1, -1, -1)  # type: ignore[operator]
         ground = self.mix(torch.cat([cells, grid], 1))
-        return Seen(cells, ground, torch.cat([far.mean((2, 3)), far.amax((2, 3))], 1))
+        fine = self.texture(pixels)
+        whole = [part for seen in (far, fine) for part in (seen.mean((2, 3)), seen.amax((2, 3)))]
+        return Seen(cells, ground, torch.cat(whole, 1))
 
     def rate(self, seen: Seen) -> Tensor:
         """Quality of pictures as such, (batch,) in [0, 1]: how like clean drawings they look."""

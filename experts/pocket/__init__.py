@@ -1,7 +1,8 @@
 """The pocket world: small generative models of our own, trained on rendered scenes.
 
 `experts.pocket.world` holds the vocabulary and imports nothing heavy. The pipelines
-(`experts.pocket.pipeline`) import torch and diffusers; import them only where a picture is made.
+(`pipeline`, `slot_pipeline`, `stylist`, `enlarger`) import torch and diffusers; import them only
+where a picture is made.
 """
 
 from __future__ import annotations

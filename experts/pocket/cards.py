@@ -22,24 +22,26 @@ DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "pocket.m
 
 _ABOUT: Final[Mapping[str, str]] = {
     "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: its small "
-    "planner has mostly seen pictures of one or two objects; takes four steps.",
+    "planner has mostly seen pictures of one or two objects; four steps are enough.",
     "counter": "Draws scenes with the number of objects that the caption names: its planner has "
     "seen nothing but scenes with two to four objects of a kind, and was never told what stands "
     "where.",
     "layout": "Draws scenes whose objects stand where the caption says: its planner has seen "
     "nothing but single objects of different kinds in a relation, and never two of a kind; takes "
-    "eight steps.",
+    "seven steps.",
     "editor": "Does every edit of 64x64 pictures: looks at the picture, plans with a small, "
     "briefly trained planner which places are to be emptied or painted, repaints those; another "
     "background or style is painted around, or from, the objects that it sees. Takes two steps: "
     "quick and cheap, and worse than those that do one thing.",
-    "adder": "Adds objects (also at a relation), replaces, moves and multiplies them: of four "
-    "plans it paints the one that covers least; takes six steps.",
+    "adder": "Adds objects (also at a relation), replaces, moves and multiplies them: of three "
+    "plans it paints the one that covers least; takes five steps.",
     "remover": "The adder, its planner trained further on removing objects.",
     "recolourer": "The adder, its planner trained further on colours and sizes of objects.",
     "scenery": "Changes background and style of 64x64 pictures. The picture before comes in as "
     "further channels (as in InstructPix2Pix), and a gate says which pixels change: elsewhere the "
     "picture before shows through.",
+    "stylist": "Gives 64x64 pictures a style, in one pass: what a style does to a picture follows "
+    "from the picture, but for the grain of paper, which it takes from noise.",
 }
 
 _SLOTS: Final = """a diffusers pipeline in two parts. A planner (`SlotPlanner`, 0.2 to 1.4 million
@@ -51,6 +53,34 @@ _SLOTS: Final = """a diffusers pipeline in two parts. A planner (`SlotPlanner`, 
 _PIXELS: Final = """a diffusers pipeline over space-to-depth pixels, without an autoencoder: a
   `UNet2DConditionModel` with channels {channels}, flow matching, and the text encoder that all
   pocket experts share (`experts/pocket/weights/shared`)."""
+
+_ONE_PASS: Final = """a diffusers pipeline around a small convolutional network (`StyleNet`), which
+  adds to a picture what the text state asks for (FiLM), and may put it into a few shades. The text
+  encoder is shared by all pocket experts (`experts/pocket/weights/shared`)."""
+
+
+_CALLS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "plan": ("slot_pipeline", "PocketTextToImagePipeline",
+             '"a red car left of a tree on a blue background"'),
+    "plan edit": ("slot_pipeline", "PocketRepaintPipeline", '"remove the cat", image'),
+    "edit": ("pipeline", "PocketEditPipeline", '"change the background to blue", image'),
+    "style": ("stylist", "PocketStylePipeline", '"make it in comic style", image'),
+}  # fmt: skip
+"""By kind of model: module, class of the pipeline, and a call's arguments."""
+
+_WHAT: Final[Mapping[str, str]] = {
+    "plan": _SLOTS.format(looks=""),
+    "plan edit": _SLOTS.format(looks=", from the instruction and the picture"),
+    "edit": _PIXELS,
+    "style": _ONE_PASS,
+}
+
+_SCENES: Final[Mapping[str, str]] = {
+    "any": "scenes of every kind",
+    "common": "scenes of one or two objects, one in ten of any kind",
+    "counts": "scenes with two to four objects of a kind, relations unsaid",
+    "layouts": "scenes of single objects of two to four kinds, always related",
+}
 
 
 def _share(measure: SkillMeasure) -> str:
@@ -75,24 +105,19 @@ def measured(table: CapabilityTable) -> str:
 def card(recipe: Recipe, table: CapabilityTable | None) -> str:
     """The model card of a drawing or editing model."""
     record = json.loads((recipe.folder / "training.json").read_text())
-    edits = recipe.task.endswith("edit")
-    plans = recipe.task.startswith("plan")
-    kind = {"plan": "PocketTextToImagePipeline", "plan edit": "PocketRepaintPipeline",
-            "edit": "PocketEditPipeline"}[recipe.task]  # fmt: skip
-    module = "slot_pipeline" if plans else "pipeline"
-    call = '"remove the cat", image' if edits else '"a red car left of a tree on a blue background"'
+    edits = recipe.task != "plan"
+    module, kind, call = _CALLS[recipe.task]
+    steps = table.defaults.get("num_inference_steps") if table is not None else None
+    call = call if steps is None else f"{call}, num_inference_steps={steps}"
     start = f", starting from the {recipe.start}'s weights" if recipe.start else ""
     operations = ", ".join(f"{name} {share:.0%}" for name, share in recipe.operations)
-    data = {
-        "any": "scenes of every kind",
-        "common": "scenes of one or two objects, one in ten of any kind",
-        "counts": "scenes with two to four objects of a kind, relations unsaid",
-        "layouts": "scenes of single objects of two to four kinds, always related",
-    }[recipe.scenes]
-    if edits:
+    if recipe.task == "style":
+        data = "pictures, also painted ones, and what a style's own treatment makes of them"
+    elif edits:
         data = operations or "every edit as it comes"
-    looks = ", from the instruction and the picture" if edits else ""
-    what = _SLOTS.format(looks=looks) if plans else _PIXELS.format(channels=recipe.channels)
+    else:
+        data = _SCENES[recipe.scenes]
+    what = _WHAT[recipe.task].format(channels=recipe.channels)
     return f"""---
 license: apache-2.0
 library_name: diffusers

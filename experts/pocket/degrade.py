@@ -169,7 +169,7 @@ def blend(image: Bytes, ghost: Bytes, share: float) -> Bytes:
 
 
 def degrade(image: Bytes, rng: np.random.Generator, ghost: Bytes | None = None) -> Bytes:
-    """Degrades a picture, but never so far that its answers change.
+    """Degrades a picture, but never so far that answers about its objects change.
 
     Args:
         image: (size, size, 3), sRGB, 0 to 255.
@@ -180,13 +180,21 @@ def degrade(image: Bytes, rng: np.random.Generator, ghost: Bytes | None = None) 
         A new picture of the same shape: unchanged one time in five, else blurred, noisy,
         resampled, compressed, shifted in colour, warped or smudged, up to three of these.
     """
+    return worn(image, rng, ghost)[0]
+
+
+def worn(image: Bytes, rng: np.random.Generator, ghost: Bytes | None = None) -> tuple[Bytes, bool]:
+    """A picture as `degrade` makes it, and whether it was changed.
+
+    Where it was, its style is not certain any more: what a blur leaves of pixel art is none.
+    """
     if rng.random() < 0.2:
-        return image
+        return image, False
     if ghost is not None and rng.random() < 0.12:
         image = blend(image, ghost, float(rng.uniform(0.04, 0.16)))
     for index in rng.choice(len(_WAYS), int(rng.integers(1, 4)), replace=False):
         image = _WAYS[int(index)](image, rng)
-    return image
+    return image, True
 
 
 def soften(image: Bytes, rng: np.random.Generator) -> Bytes:

@@ -151,6 +151,18 @@ def render(sheet: SpriteSheet, scene: Scene, scale: int = 1) -> Bytes:
     return np.rint(np.clip(canvas, 0, 1) * 255).astype(np.uint8)
 
 
+def in_style(image: Bytes, style: str, seed: int) -> Bytes:
+    """A picture (64, 64, 3) put into a style as drawings are; see `stylise`."""
+    treated = stylise((image / 255).astype(np.float32), style, seed)
+    return np.rint(np.clip(treated, 0, 1) * 255).astype(np.uint8)
+
+
+def grain_of(seed: int) -> Floats:
+    """The grain of a sheet of paper: (`world.GRAINS`, `world.GRAINS`), of unit variance."""
+    rng = np.random.default_rng([seed, 7])
+    return rng.normal(0, 1, (world.GRAINS, world.GRAINS)).astype(np.float32)
+
+
 def stylise(picture: Floats, style: str, seed: int, scale: int = 1) -> Floats:
     """Treats a whole picture.
 
@@ -177,8 +189,7 @@ def stylise(picture: Floats, style: str, seed: int, scale: int = 1) -> Floats:
     image = Image.fromarray(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8))
     if style == "watercolor":
         soft = np.asarray(image.filter(ImageFilter.GaussianBlur(0.6 * scale)), np.float32) / 255
-        rng = np.random.default_rng([seed, 7])
-        coarse = Image.fromarray(rng.normal(0, 1, (24, 24)).astype(np.float32))
+        coarse = Image.fromarray(grain_of(seed))
         grain = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
         grey = soft.mean(-1, keepdims=True)
         pale = 0.42 + 0.58 * (grey + 0.85 * (soft - grey))

@@ -182,20 +182,24 @@ def _resize(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Ed
     return Edit(_told("resize", text, {group.noun: Said("resized", size=size)}), scene, resized)
 
 
+def style_instruction(style: str, rng: np.random.Generator) -> str:
+    """What an editor is told to give a picture a style, one of `world.STYLES`."""
+    before, after = style_phrase(style, rng)
+    if before:
+        kind = before.removesuffix(" of")
+        form = "{}" if kind.startswith("a ") else "a {} picture"
+        return f"{_one_of(rng, ('make it', 'make it', 'make this', 'turn it into'))} " + (
+            form.format(kind)
+        )
+    return f"{_one_of(rng, ('make it', 'make it', 'draw it', 'paint it', 'render it'))} {after}"
+
+
 def _style(sheet: SpriteSheet, rng: np.random.Generator, _held_out: bool) -> Edit | None:
     scene = _scene(sheet, rng, most=6)
     style = _one_of(rng, world.STYLES)
     if scene.style is not None:
         return None
-    before, after = style_phrase(style, rng)
-    if before:
-        kind = before.removesuffix(" of")
-        form = "{}" if kind.startswith("a ") else "a {} picture"
-        text = f"{_one_of(rng, ('make it', 'make it', 'make this', 'turn it into'))} " + (
-            form.format(kind)
-        )
-    else:
-        text = f"{_one_of(rng, ('make it', 'make it', 'draw it', 'paint it', 'render it'))} {after}"
+    text = style_instruction(style, rng)
     return Edit(_told("style", text, {}, style=style), scene, replace(scene, style=style))
 
 

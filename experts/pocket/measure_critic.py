@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from critic.vqa import VqaCritic
+from experts.pocket import world
 from experts.pocket.degrade import blend, degrade, letter, ruin
 from experts.pocket.drawing import render
 from experts.pocket.language import article
@@ -110,6 +111,8 @@ def _asked(
     held_out = way == "held out"
     while len(questions) < n:
         scene, _ = sample_scene(sheet, rng, held_out=held_out)
+        if kind == "style" and rng.random() < 0.5:  # else the right answer is nearly always no
+            scene = replace(scene, style=str(rng.choice(world.STYLES)))
         question = ask(scene, rng, kind, held_out)
         picture = render(sheet, scene)
         before, ghost = ghost, picture

@@ -1,7 +1,8 @@
 """`python -m experts.pocket.measure_detector`: how far the evaluator itself can be trusted.
 
 Measures the detector on rendered scenes that it never saw: as rendered, degraded as a young
-diffusion model's pictures are, and with one kind of object spoiled, which is not to be found.
+diffusion model's pictures are, with one kind of object spoiled, which is not to be found, and put
+into each style.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,14 @@ from PIL import Image
 
 from critic.detection import Detection
 from critic.detector import POCKET_DETECTOR, DetectorEvaluator
+from experts.pocket import world
 from experts.pocket.degrade import degrade, ruin
 from experts.pocket.drawing import render
 from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.sprites import SpriteSheet
 
-WAYS: Final = ("plain", "degraded", "ruined")
+WAYS: Final = ("plain", "degraded", "ruined", *world.STYLES)
 STREAM: Final = 77
 NEAR: Final = 0.4
 """Greatest distance between two centres of one object, in shares of its longest side."""
@@ -129,11 +131,12 @@ def scenes(sheet: SpriteSheet, way: str, number: int, seed: int) -> list[tuple[I
     made = []
     for _ in range(number):
         scene, _ = sample_scene(sheet, rng)
+        scene = replace(scene, style=way) if way in world.STYLES else scene
         if way == "ruined":
             shown, scene, _ = ruin(sheet, scene, rng)
         else:
             shown = render(sheet, scene)
-        if way != "plain":
+        if way in ("degraded", "ruined"):
             shown = degrade(shown, rng)
         made.append((Image.fromarray(shown), scene))
     return made

@@ -205,7 +205,7 @@ def _ask_size(scene: Scene, rng: np.random.Generator) -> Question | None:
 def _ask_style(scene: Scene, rng: np.random.Generator) -> Question | None:
     yes = bool(rng.random() < 0.5)
     # Most scenes have no style: were all of them asked, no would nearly always be right.
-    if scene.style is None and (yes or rng.random() < 0.8):
+    if scene.style is None and (yes or rng.random() < 0.5):
         return None
     style = scene.style if yes else _other(rng, world.STYLES, scene.style)
     nouns = {"pixel art": ("picture", "image"), "watercolor": ("painting", "picture"),
@@ -225,7 +225,7 @@ _ASK: Final[dict[str, Callable[[Scene, np.random.Generator], Question | None]]] 
     "size": _ask_size,
     "style": _ask_style,
 }
-_SHARES: Final = (0.19, 0.23, 0.20, 0.20, 0.07, 0.07, 0.04)
+_SHARES: Final = (0.17, 0.21, 0.19, 0.19, 0.07, 0.06, 0.11)
 
 
 def ask(

@@ -29,8 +29,8 @@ class Recipe:
     Attributes:
         name: Of the model.
         task: Which kind of model: "text" (the encoder), "draw" (the renderer), "plan" and "plan
-            edit" (planners), "sight" (what editors see), "edit" (on pixels), "enlarge", "critic"
-            or "detector".
+            edit" (planners), "sight" (what editors see), "edit" (on pixels), "style", "enlarge",
+            "critic" or "detector".
         folder: Where its weights are exported to.
         share: Of the minutes of ``--all``.
         rate: Highest learning rate.
@@ -80,13 +80,14 @@ _ALL: Final = (
            planner=(("width", 64), ("layers", 2)), in_place=None, settings=True),
     Recipe("adder", "plan edit", _EXPERTS / "adder", 20, 1e-3, 5_000,
            operations=(("add", 0.36), ("add at relation", 0.28), ("count", 0.13), ("move", 0.1),
-                       ("replace", 0.13)), candidates=4),
+                       ("replace", 0.13)), candidates=3),
     Recipe("remover", "plan edit", _EXPERTS / "remover", 4, 6e-4, 1_500, start="adder",
            operations=(("remove", 0.8), ("count", 0.2))),
     Recipe("recolourer", "plan edit", _EXPERTS / "recolourer", 4, 6e-4, 1_500, start="adder",
            operations=(("recolour", 0.65), ("resize", 0.35)), in_place=True),
     Recipe("scenery", "edit", _EXPERTS / "scenery", 20, 9e-4, 5_000,
            operations=(("background", 0.5), ("style", 0.5)), channels=NARROW),
+    Recipe("stylist", "style", _EXPERTS / "stylist", 8, 1.5e-3, 2_500),
     Recipe("enlarger", "enlarge", _EXPERTS / "enlarger", 10, 2e-3, 2_000, batch=8),
     Recipe("critic", "critic", _JUDGES / "pocket_vqa", 30, 6e-4, 9_000),
     Recipe("detector", "detector", _JUDGES / "pocket_detector", 12, 1.5e-3, 4_500, batch=16),

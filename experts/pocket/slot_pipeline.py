@@ -18,18 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from experts.pocket.layout_map import LayoutMap
-from experts.pocket.pipeline import (
-    SCHEDULER_SHIFT,
-    Step,
-    _PocketPipeline,
-    check_generators,
-    encode_text,
-    load_part,
-    load_text_encoder,
-)
+from experts.pocket.pipeline import SCHEDULER_SHIFT, Step, _PocketPipeline
 from experts.pocket.planner import PLACES, SlotPlanner, named_in, noun_indices, setting_texts
 from experts.pocket.recipes import Recipe
 from experts.pocket.setting import asked_setting, repainted, with_setting
+from experts.pocket.sharing import check_generators, encode_text, load_part, load_text_encoder
 from experts.pocket.sight import SURE, cover, others, settle
 from experts.pocket.sight_net import SightNet
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
@@ -70,18 +63,23 @@ class _SlotPipeline(_PocketPipeline):
         prompts: list[str],
         generator: torch.Generator | list[torch.Generator] | None,
         seen: Tensor | None = None,
+        plans: int = 1,
     ) -> Tensor:
-        """Rows (batch, slots, 7) for each prompt; `seen` is what the planner saw of a picture."""
+        """Rows (batch * plans, slots, 7) for each prompt, the plans of one after one another.
+
+        `seen` (batch, tokens, width) is what the planner saw of pictures.
+        """
         device, dtype = self._execution_device, self.planner.dtype
         states, mask = encode_text(self.tokenizer, self.text_encoder, prompts)
         noise: Tensor = randn_tensor(
-            (len(prompts), SLOTS, PLACES), generator=generator, device=device, dtype=dtype
-        )
+            (len(prompts) * plans, SLOTS, PLACES), generator=_repeated(generator, plans),
+            device=device, dtype=dtype,
+        )  # fmt: skip
         named, kinds = named_in(self.tokenizer, prompts)
-        rows = self.planner.plan(
-            states.to(dtype), mask, named.to(device), noise, PLANNING_STEPS, seen
-        )
-        return ground(rows, kinds)
+        told = [states.to(dtype), mask, named.to(device)] + ([] if seen is None else [seen])
+        states, mask, named, *rest = (part.repeat_interleave(plans, 0) for part in told)
+        rows = self.planner.plan(states, mask, named, noise, PLANNING_STEPS, *rest)
+        return ground(rows, [kind for kind in kinds for _ in range(plans)])
 
     def _map(self, rows: Tensor) -> Tensor:
         layout: Tensor = self.layout_map(rows, int(self.unet.config.sample_size))
@@ -215,8 +213,7 @@ class PocketRepaintPipeline(_SlotPipeline):
     def _freest(self, prompts: list[str], generator: Any, seen: Tensor, shown: Tensor) -> Tensor:
         """Of several plans for each prompt, the one that paints over least of what is there."""
         plans = int(self.config.candidates)
-        texts = [text for text in prompts for _ in range(plans)]
-        rows = self._plan(texts, _repeated(generator, plans), seen.repeat_interleave(plans, 0))
+        rows = self._plan(prompts, generator, seen, plans)
         covered = cover(rows, shown.repeat_interleave(plans, 0))
         best = covered.reshape(len(prompts), plans).argmin(1)
         first = torch.arange(len(prompts), device=best.device) * plans

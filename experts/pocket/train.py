@@ -36,7 +36,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, help="stop at this step at the latest")
     parser.add_argument(
         "--painted", type=int, default=24_000,
-        help="pictures by the renderer that sight, critic, detector and enlarger also learn from",
+        help="pictures by the renderer that sight, stylist, enlarger and judges also learn from",
     )  # fmt: skip
     parser.add_argument(
         "--from", dest="start", type=Path, metavar="CHECKPOINT",

@@ -161,6 +161,9 @@ BACKGROUNDS: Final = PLAIN_BACKGROUNDS + SCENIC_BACKGROUNDS
 STYLES: Final = ("pixel art", "watercolor", "comic")
 """Treatments of a whole picture; without one it looks like rendered clay."""
 
+GRAINS: Final = 24
+"""Grains of watercolour paper along a side of a picture."""
+
 SIZES: Final = ("small", "large")
 """Sizes an object can be said to have."""
 

@@ -97,8 +97,8 @@ class Training:
             resume: Whether to go on from the checkpoint of the folder.
 
         Raises:
-            TrainingError: There is nothing to resume, the folder is taken, or another process
-                works on it.
+            TrainingError: There is nothing to resume, the folder is taken, another process works
+                on it, or a stage would go on in another world than it began in.
             StorageError: The folder cannot be written.
         """
         _make(self.folder)
@@ -175,7 +175,8 @@ class Training:
         if changed:
             raise TrainingError(
                 f"stage {stage.name!r} began in another world: changed since: {', '.join(changed)}",
-                remedy="restore what has changed, or train anew into another --out",
+                remedy="give the --registry and --critic that it began with, or restore what has "
+                "changed; else train anew into another --out",
             )
 
     def _enough(self) -> bool:

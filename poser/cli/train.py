@@ -84,16 +84,20 @@ def train(
         training.make_world = live_worlds(registry_files(registry), critic)
     with watch_training(quiet=quiet) as watcher:
         training.watcher = watcher
-        _run(training, resume=resume is not None)
+        again = ["poser train --resume", str(folder)]
+        again += [f"--registry {path}" for path in registry or ()]
+        again += [f"--critic {critic}"] if critic else []
+        again += ["--live"] if live else []
+        _run(training, resume=resume is not None, again=" ".join(again))
     _conclude(folder, as_json)
 
 
-def _run(training: Training, *, resume: bool) -> None:
+def _run(training: Training, *, resume: bool, again: str) -> None:
     try:
         training.run(resume=resume)
     except KeyboardInterrupt:
-        again = f"go on with: poser train --resume {training.folder}"
-        typer.echo(f"poser: interrupted; the last leg is begun anew, {again}", err=True)
+        told = f"the last leg is begun anew, go on with: {again}"
+        typer.echo(f"poser: interrupted; {told}", err=True)
         raise typer.Exit(130) from None
 
 

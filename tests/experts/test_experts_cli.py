@@ -46,6 +46,7 @@ experts:
   - {{id: pocket/remover, enabled: false}}
   - {{id: pocket/recolourer, enabled: false}}
   - {{id: pocket/scenery, enabled: false}}
+  - {{id: pocket/stylist, enabled: false}}
   - {{id: pocket/editor, enabled: false}}
   - {{id: pocket/enlarger, enabled: false}}
 """

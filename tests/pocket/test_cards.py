@@ -29,6 +29,11 @@ def test_a_card_says_what_was_trained_and_measured() -> None:
     assert "starting from the adder's weights" in text
     assert "| edit: remove | 0.90 (0.60 to 0.98) | 10 | 0.900 of 10 |" in text
     assert "Not measured yet." in card(RECIPES["painter"], None)
+    told = card(RECIPES["stylist"], capability("stylist", 9))
+    assert "from experts.pocket.stylist import PocketStylePipeline" in told
+    assert 'pipeline("make it in comic style", image).images' in told
+    quick = capability("adder", 9).model_copy(update={"defaults": {"num_inference_steps": 5}})
+    assert '"remove the cat", image, num_inference_steps=5)' in card(RECIPES["adder"], quick)
 
 
 def test_the_best_of_a_row_is_bold() -> None:

@@ -52,7 +52,7 @@ def test_resumed_training_ends_with_the_same_weights_and_exports_a_detector(
     assert all(v.dtype == torch.float16 for v in one.values())
     evaluator = DetectorEvaluator(tmp_path / "out_b", "cpu")
     figures = table(measure(evaluator, sheet, 3, 0))
-    assert "| pictures | 3 | 3 | 3 |" in figures
+    assert "| pictures | 3 | 3 | 3 | 3 | 3 | 3 |" in figures
 
 
 def test_the_shipped_size_fits_its_budget() -> None:
@@ -100,6 +100,7 @@ def test_spoiled_objects_are_not_to_be_found(
 ) -> None:
     monkeypatch.setattr(detector, "RUINED", 1.0)
     monkeypatch.setattr(detector, "EMPTY", 0.0)
+    monkeypatch.setattr(detector, "GHOSTED", 0.0)
     rng = np.random.default_rng(0)
     for image, scene in build(sheet).scenes_of(rng, 6):
         assert image.shape == (64, 64, 3)
@@ -110,6 +111,7 @@ def test_it_learns_from_paintings_that_nobody_could_argue_about(
     sheet: SpriteSheet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(detector, "PAINTED", 1.0)
+    monkeypatch.setattr(detector, "STYLED", 0.0)
     task = build(sheet)
     task.painted = PaintedScenes(sheet, 11, 40)
     task.painted._images = (
@@ -122,6 +124,34 @@ def test_it_learns_from_paintings_that_nobody_could_argue_about(
         assert scene.style == (None if painting.shown.style is None else detector.UNSURE)
         style = int(task.targets([detector.objects_of(scene)], [scene])["style"])
         assert style == (len(world.STYLES) if scene.style is None else -100)
+
+
+def test_of_styles_only_clear_pictures_tell(
+    sheet: SpriteSheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector, "PAINTED", 1.0)
+    monkeypatch.setattr(detector, "STYLED", 1.0)
+    monkeypatch.setattr(detector, "LETTERED", 0.0)
+    monkeypatch.setattr(detector, "WORN", 1.0)
+    task = build(sheet)
+    task.painted = PaintedScenes(sheet, 11, 40)
+    noise = np.random.default_rng(1).integers(0, 256, (40, 64, 64, 3), np.uint8)
+    task.painted._images = noise
+    for image, scene in task.scenes_of(np.random.default_rng(0), 12):
+        assert scene.style in (*world.STYLES, detector.UNSURE)
+        if scene.style == "pixel art":
+            assert (image[::2, ::2] == image[1::2, 1::2]).all()
+    rng = np.random.default_rng(0)
+    unclear = [int(s) for _ in range(10) for s in task.batch_of(rng, 8)[1]["style"]]
+    monkeypatch.setattr(detector, "WORN", 0.0)
+    clear = [int(s) for _ in range(10) for s in task.batch_of(rng, 8)[1]["style"]]
+    assert unclear.count(-100) > 2 * clear.count(-100)
+    monkeypatch.setattr(detector, "PAINTED", 0.0)
+    monkeypatch.setattr(detector, "GHOSTED", 1.0)
+    monkeypatch.setattr(detector, "RUINED", 0.0)
+    first, *others = (scene.style for _, scene in task.scenes_of(rng, 6))
+    assert first != detector.UNSURE
+    assert set(others) == {detector.UNSURE}
 
 
 def test_what_is_measured() -> None:

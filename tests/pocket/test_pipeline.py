@@ -12,11 +12,13 @@ from transformers import BertModel
 
 from experts.pocket import slots
 from experts.pocket.layout_map import LayoutMap
-from experts.pocket.pipeline import PocketEditPipeline, encode_text, load_text_encoder
+from experts.pocket.pipeline import PocketEditPipeline
 from experts.pocket.planner import SlotPlanner, named_in
 from experts.pocket.scenes import Thing
+from experts.pocket.sharing import encode_text, load_text_encoder
 from experts.pocket.sight_net import SightNet
 from experts.pocket.slot_pipeline import PocketRepaintPipeline, PocketTextToImagePipeline
+from experts.pocket.stylist import PocketStylePipeline, StyleNet
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.diffusion import Denoiser
 from experts.pocket.training.text import text_config
@@ -24,7 +26,7 @@ from experts.pocket.training.text import text_config
 SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
 
 
-KINDS = ("draw", "edit", "repaint")
+KINDS = ("draw", "edit", "repaint", "style")
 
 
 def build(kind: str) -> Any:
@@ -32,6 +34,10 @@ def build(kind: str) -> Any:
     tokenizer = build_tokenizer(32)
     model = Denoiser((32, 32, 32), 32, kind == "edit").eval()
     encoder = BertModel(text_config(len(tokenizer), **SIZES)).eval()
+    if kind == "style":
+        stylist = StyleNet(text_width=32, width=8, layers=1).eval()
+        torch.nn.init.normal_(stylist.leave.weight, std=0.3)
+        return PocketStylePipeline(stylist, encoder, tokenizer)
     scheduler = FlowMatchEulerDiscreteScheduler()
     sight = SightNet(8, 16, 16).eval()
     if kind == "edit":
@@ -48,7 +54,8 @@ def build(kind: str) -> Any:
 
 
 def given(kind: str, number: int = 1) -> dict[str, Any]:
-    return {} if kind == "draw" else {"image": [picture() for _ in range(number)]}
+    steps = {} if kind == "style" else {"num_inference_steps": 2}
+    return steps if kind == "draw" else steps | {"image": [picture() for _ in range(number)]}
 
 
 def seeds(*values: int) -> list[torch.Generator]:
@@ -69,7 +76,7 @@ def test_saved_and_loaded_it_draws_the_same(kind: str, tmp_path: Path) -> None:
     loaded.set_progress_bar_config(disable=True)
     one, two = (
         p(
-            "a red car", num_inference_steps=2, generator=seeds(5), output_type="np", **given(kind)
+            "a red car", generator=seeds(5), output_type="np", **given(kind)
         ).images
         for p in (pipeline, loaded)
     )  # fmt: skip
@@ -87,9 +94,7 @@ def test_pipelines_share_their_parts(kind: str, tmp_path: Path) -> None:
     loaded = type(pipeline).from_pretrained(tmp_path / "mine")
     loaded.set_progress_bar_config(disable=True)
     one, two = (
-        p(
-            "a cat", num_inference_steps=2, generator=seeds(3), output_type="np", **given(kind)
-        ).images
+        p("a cat", generator=seeds(3), output_type="np", **given(kind)).images
         for p in (pipeline, loaded)
     )
     assert np.allclose(one, two, atol=1e-6)
@@ -154,10 +159,11 @@ def test_texts_of_any_length_are_masked(tmp_path: Path) -> None:
         assert states.shape[1] <= 48
 
 
-def test_the_seed_decides() -> None:
-    pipeline = build("draw")
+@pytest.mark.parametrize("kind", ["draw", "style"])
+def test_the_seed_decides(kind: str) -> None:
+    pipeline = build(kind)
     one, two, other = (
-        pipeline("a cat", num_inference_steps=2, generator=seeds(s), output_type="np").images
+        pipeline("a cat", generator=seeds(s), output_type="np", **given(kind)).images
         for s in (1, 1, 2)
     )
     assert np.array_equal(one, two)
@@ -169,13 +175,11 @@ def test_a_picture_does_not_depend_on_its_batch(kind: str) -> None:
     pipeline = build(kind)
     prompts = ["a cat", "three red apples left of a dog", "a star"]
     batch = pipeline(
-        prompts, num_inference_steps=3, generator=seeds(1, 2, 3), output_type="np",
-        **given(kind, 3),
+        prompts, generator=seeds(1, 2, 3), output_type="np", **given(kind, 3)
     ).images  # fmt: skip
     for index, prompt in enumerate(prompts):
         alone = pipeline(
-            prompt, num_inference_steps=3, generator=seeds(index + 1), output_type="np",
-            **given(kind),
+            prompt, generator=seeds(index + 1), output_type="np", **given(kind)
         ).images  # fmt: skip
         assert np.allclose(batch[index], alone[0], atol=1e-4)
 

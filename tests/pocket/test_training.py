@@ -23,6 +23,7 @@ from experts.pocket.training.files import replace_file
 from experts.pocket.training.loop import Schedule, Task, train
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.planning import PlanTask, changes
+from experts.pocket.training.stylist import StylistTask
 from experts.pocket.training.text import TextTask
 from experts.pocket.training.vqa import (
     CriticTask,
@@ -56,6 +57,8 @@ def build(name: str, sheet: SpriteSheet, text: Path) -> Task:
         return reader(sheet)
     if name == "critic":
         return CriticTask(sheet, 0, 4, CPU, look_first=2, **TINY_CRITIC)
+    if name == "stylist":
+        return StylistTask(sheet, 0, 4, CPU, text, width=8, layers=1)
     kinds = {"renderer": "draw", "editor": "edit", "painter": "plan", "adder": "plan edit"}
     recipe = Recipe(
         name, kinds[name], Path(), 1, 1e-3, 4, channels=(32, 32, 32),
@@ -66,7 +69,9 @@ def build(name: str, sheet: SpriteSheet, text: Path) -> Task:
     return DiffusionTask(recipe, sheet, 0, 4, CPU, text)
 
 
-@pytest.mark.parametrize("name", ["text", "renderer", "editor", "painter", "adder", "critic"])
+@pytest.mark.parametrize(
+    "name", ["text", "renderer", "editor", "painter", "adder", "stylist", "critic"]
+)
 def test_resumed_training_ends_with_the_same_weights(
     name: str, sheet: SpriteSheet, text: Path, tmp_path: Path
 ) -> None:
@@ -105,6 +110,19 @@ def test_what_an_edit_changes(sheet: SpriteSheet) -> None:
         for _ in range(10):
             edit = sample_edit(sheet, rng, operation)
             assert {kind for _, kind in changes(edit)} == kinds, (operation, edit)
+
+
+def test_a_style_is_learned_from_what_the_treatment_makes(sheet: SpriteSheet, text: Path) -> None:
+    task = StylistTask(sheet, 0, 4, CPU, text, width=8, layers=1)
+    rng = np.random.default_rng(0)
+    pairs = [task._pair(rng) for _ in range(60)]
+    for told, image, treated, grain in pairs:
+        styled = any(style in told for style in world.STYLES)
+        assert grain.shape == (1, world.GRAINS, world.GRAINS)
+        assert styled or (image == treated).all()
+        if "pixel art" in told:
+            assert (treated[::2, ::2] == treated[1::2, 1::2]).all()
+    assert 0 < sum((image == treated).all() for _, image, treated, _ in pairs) < 20
 
 
 def test_a_damaged_export_never_replaces_a_good_one(tmp_path: Path) -> None:
@@ -164,6 +182,16 @@ def test_hues_are_turned_and_nothing_is_asked_of_them(sheet: SpriteSheet) -> Non
     assert other.shape == image.shape
     assert np.abs(other.astype(int) - image).mean() > 1
     assert np.abs(other.max(-1).astype(int) - image.max(-1)).max() <= 3
+
+
+def test_the_critic_is_not_asked_for_the_style_of_what_was_degraded(sheet: SpriteSheet) -> None:
+    task = CriticTask(sheet, 0, 4, CPU, look_first=0, **TINY_CRITIC)
+    rng = np.random.default_rng(0)
+    drawn = [task._pictured(rng, None) for _ in range(80)]
+    for image, scene, unsure, seeming in drawn:
+        if not seeming:
+            assert ("style" in unsure) == bool((image != render(sheet, scene)).any())
+    assert 20 < sum("style" in unsure for _, _, unsure, _ in drawn) < 70
 
 
 def test_the_critic_looks_first_and_asks_nothing_of_what_one_could_argue_about(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
+from experts.pocket.drawing import render
 from experts.pocket.measure_critic import Judge
 from experts.pocket.pipeline import PocketEditPipeline
 from experts.pocket.recipes import RECIPES
+from experts.pocket.sampling import sample_scene
 from experts.pocket.slot_pipeline import PocketRepaintPipeline, PocketTextToImagePipeline
+from experts.pocket.sprites import SpriteSheet
+from experts.pocket.stylist import PocketStylePipeline
+from experts.pocket.world import STYLES
 
 DRAWING = [r.name for r in RECIPES.values() if r.task == "plan"]
-EDITING = [r.name for r in RECIPES.values() if r.task in ("edit", "plan edit")]
+EDITING = {
+    "edit": PocketEditPipeline, "plan edit": PocketRepaintPipeline, "style": PocketStylePipeline,
+}  # fmt: skip
 
 
 def load(kind: Any, name: str) -> Any:
@@ -62,18 +70,48 @@ def test_scenery_changes_the_background() -> None:
     assert np.median(np.asarray(after)) < 100
 
 
-@pytest.mark.parametrize("name", EDITING)
+def evenness(image: Image.Image) -> float:
+    """The mean difference, 0 to 255, between a pixel and its neighbour in a block of 2 x 2."""
+    pixels = np.asarray(image, np.float32)
+    return float(np.abs(pixels[::2, ::2] - pixels[1::2, 1::2]).mean())
+
+
+def test_the_stylist_makes_blocks_outlines_and_pale_grain(sheet: SpriteSheet) -> None:
+    pipeline = load(PocketStylePipeline, "stylist")
+    rng = np.random.default_rng(3)
+    scenes = [replace(sample_scene(sheet, rng)[0], style=None) for _ in range(6)]
+    drawn = [Image.fromarray(render(sheet, scene)) for scene in scenes]
+    styles = [f"make it in {style} style" for style in STYLES]
+    made = pipeline(
+        styles[:1] * 6, drawn, generator=[torch.Generator().manual_seed(s) for s in range(6)]
+    ).images
+    assert sum(map(evenness, made)) < 0.8 * sum(map(evenness, drawn))
+    before = drawn[0]
+    sources = [torch.Generator().manual_seed(s) for s in range(3)]
+    _, pale, inked = pipeline(styles, before, generator=sources).images
+    assert np.asarray(pale).mean() > np.asarray(before).mean()
+    dark = [(np.asarray(image).max(-1) < 60).mean() for image in (inked, before)]
+    assert dark[0] > dark[1]
+    again, other = (
+        pipeline(styles[1], before, generator=torch.Generator().manual_seed(s)).images[0]
+        for s in (1, 2)
+    )
+    assert np.abs(np.asarray(again, int) - np.asarray(pale, int)).max() <= 1
+    assert np.asarray(other).tobytes() != np.asarray(again).tobytes()
+    with pytest.raises(ValueError, match="pictures for"):
+        pipeline(styles, [before] * 2)
+
+
+@pytest.mark.parametrize("name", [r.name for r in RECIPES.values() if r.task in EDITING])
 def test_editors_leave_most_of_a_picture_alone(name: str) -> None:
     """What is asked for is not there: there is nothing to remove, recolour or move."""
-    repaints = RECIPES[name].task == "plan edit"
-    pipeline = load(PocketRepaintPipeline if repaints else PocketEditPipeline, name)
+    pipeline = load(EDITING[RECIPES[name].task], name)
     before = np.full((64, 64, 3), (95, 165, 230), np.uint8)
     before[40:60, 8:28] = (220, 40, 40)
     request = {"scenery": "change the background to blue"}.get(name, "make the dog red")
     after = pipeline(
-        request, Image.fromarray(before), num_inference_steps=4, guidance_scale=1.0,
-        generator=torch.Generator().manual_seed(0),
-    ).images[0]  # fmt: skip
+        request, Image.fromarray(before), generator=torch.Generator().manual_seed(0)
+    ).images[0]
     apart = np.abs(np.asarray(after, np.float32) - before).max(-1)
     assert (apart < 60).mean() > 0.6
 

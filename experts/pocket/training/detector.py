@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from critic.centre_net import BOX_UNIT, STRIDE, CentreNet, Found, Outputs, peaks
 from experts.pocket import world
-from experts.pocket.degrade import degrade, letter, ruin
-from experts.pocket.drawing import render
+from experts.pocket.degrade import degrade, letter, ruin, worn
+from experts.pocket.drawing import in_style, render
 from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.scope import detector_words
@@ -44,8 +44,16 @@ HELD_OUT: Final = 0.15
 EMPTY: Final = 0.03
 UNSURE: Final = "unsure"
 """In place of a style that is not to be learned."""
+STYLED: Final = 0.5
+"""Of the painted pictures without a style, the share that is put into one."""
+RESTYLED: Final = 0.25
+"""Share of rendered pictures that are put into a style, whatever theirs was."""
+WORN: Final = 0.5
+"""Share of pictures that are degraded, of which one in five is left as it is."""
 PAINTED: Final = 0.4
 """Share of pictures that the renderer painted, of a seed of their own: what is to be measured."""
+STYLE_WEIGHS: Final = 1.0
+"""Weight of the loss of the style."""
 CELLS: Final = world.NATIVE_SIZE // STRIDE
 PROBES: Final = 256
 """Fresh pictures by which the threshold is chosen."""
@@ -121,6 +129,8 @@ class DetectorTask:
                 made.append(self._painted(self.painted, rng))
                 continue
             scene, _ = sample_scene(self.sheet, rng, held_out=bool(rng.random() < HELD_OUT))
+            if rng.random() < RESTYLED:
+                scene = replace(scene, style=str(rng.choice(world.STYLES)))
             if rng.random() < EMPTY:
                 for noun in scene.nouns():
                     scene = scene.without(noun)
@@ -131,6 +141,7 @@ class DetectorTask:
             if made and rng.random() < GHOSTED:
                 share = rng.uniform(0.1, 0.28)
                 image = (image * (1 - share) + made[-1][0] * share).astype(np.uint8)
+                scene = replace(scene, style=UNSURE)
             made.append((image, scene))
         return made
 
@@ -140,9 +151,14 @@ class DetectorTask:
         while True:
             painting, image = painted.sample(rng)
             if not painting.doubtful:
-                # Of a style it is not certain that the renderer got it right.
-                unsure = painting.shown.style is not None
-                return image, replace(painting.shown, style=UNSURE if unsure else None)
+                if painting.shown.style is not None:
+                    # It is not certain that the renderer got it right.
+                    return image, replace(painting.shown, style=UNSURE)
+                if rng.random() >= STYLED:
+                    return image, painting.shown
+                style = str(rng.choice(world.STYLES))
+                shown = in_style(image, style, painting.shown.background_seed)
+                return shown, replace(painting.shown, style=style)
 
     def batch_of(self, rng: np.random.Generator, size: int) -> tuple[list[Bytes], dict[str, Any]]:
         """Degraded pictures, every scene twice, the second time mirrored; and their targets."""
@@ -151,7 +167,9 @@ class DetectorTask:
         for turn in (False, True):
             for index, (image, scene) in enumerate(made):
                 shown = np.ascontiguousarray(image[:, ::-1]) if turn else image
-                shown = degrade(shown, rng, made[index - 1][0])
+                if rng.random() < WORN:
+                    shown, changed = worn(shown, rng, made[index - 1][0])
+                    scene = replace(scene, style=UNSURE) if changed else scene
                 images.append(letter(shown, rng) if rng.random() < LETTERED else shown)
                 objects.append(mirrored(scene) if turn else objects_of(scene))
                 scenes.append(scene)
@@ -217,7 +235,7 @@ class DetectorTask:
             "colour_accuracy": float(right),
             "noun_accuracy": self._noun_accuracy(out, truth),
         }
-        return heat + 0.5 * box + 0.5 * colour + 0.2 * background + 0.2 * style, figures
+        return heat + 0.5 * box + 0.5 * colour + 0.2 * background + STYLE_WEIGHS * style, figures
 
     @staticmethod
     def _noun_accuracy(out: Outputs, truth: dict[str, Any]) -> float:

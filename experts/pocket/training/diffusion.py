@@ -23,17 +23,11 @@ from experts.pocket.edits import sample_edit
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import caption
 from experts.pocket.layout_map import LayoutMap
-from experts.pocket.pipeline import (
-    SCHEDULER_SHIFT,
-    PocketEditPipeline,
-    encode_text,
-    load_part,
-    load_text_encoder,
-    predict,
-)
+from experts.pocket.pipeline import SCHEDULER_SHIFT, PocketEditPipeline, predict
 from experts.pocket.recipes import Recipe
 from experts.pocket.sampling import sample_drawn_scene
 from experts.pocket.scenes import Scene
+from experts.pocket.sharing import encode_text, load_part, load_text_encoder
 from experts.pocket.slots import empty_box, row_of, rows_of
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.tensors import to_tensor

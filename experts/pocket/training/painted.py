@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from experts.pocket import world
 from experts.pocket.drawing import mask_of, render
-from experts.pocket.pipeline import digest_of
 from experts.pocket.recipes import RECIPES
 from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import SIZE, Scene, Thing
+from experts.pocket.sharing import digest_of
 from experts.pocket.sight import CELL
 from experts.pocket.slot_pipeline import PocketTextToImagePipeline, outside
 from experts.pocket.slots import EMPTIED, PAINTED, in_groups

@@ -16,7 +16,6 @@ from experts.pocket.drawing import render
 from experts.pocket.edits import Edit, sample_edit
 from experts.pocket.labels import patch_labels
 from experts.pocket.language import caption
-from experts.pocket.pipeline import encode_text, load_text_encoder
 from experts.pocket.planner import (
     PLACES,
     SlotPlanner,
@@ -27,6 +26,7 @@ from experts.pocket.planner import (
 from experts.pocket.recipes import Recipe
 from experts.pocket.sampling import sample_drawn_scene, sample_scene
 from experts.pocket.scenes import Thing
+from experts.pocket.sharing import encode_text, load_text_encoder
 from experts.pocket.sight import CELL
 from experts.pocket.slots import EMPTIED, PAINTED, SLOTS, in_groups
 from experts.pocket.sprites import SpriteSheet

@@ -14,6 +14,7 @@ from experts.pocket.training.enlarger import EnlargerTask
 from experts.pocket.training.loop import Schedule, Task, train
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.sight import SightTask
+from experts.pocket.training.stylist import StylistTask
 from experts.pocket.training.vqa import CriticTask
 
 OWN_SEED = 11
@@ -52,6 +53,8 @@ def build(
         from experts.pocket.training.detector import DetectorTask
 
         return DetectorTask(sheet, seed, batch, device)
+    if recipe.task == "style":
+        return StylistTask(sheet, seed, batch, device, text)
     if recipe.task == "enlarge":
         return EnlargerTask(sheet, seed, batch, device)
     if recipe.task.startswith("plan"):
@@ -87,7 +90,7 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     sheet = SpriteSheet.load()
     task = build(recipe, sheet, options.seed, batch, device, text)
     measures = recipe.task == "detector"
-    if measures or isinstance(task, CriticTask | SightTask | EnlargerTask):
+    if measures or isinstance(task, CriticTask | SightTask | EnlargerTask | StylistTask):
         trained = (out.parent, packaged.parent)
         painters = [f for f in trained if (f / RECIPES["painter"].folder.name).is_dir()]
         if painters and options.painted:

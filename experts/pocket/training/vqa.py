@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from critic.answer_net import CELL, AnswerNet, Answers, Seen
 from experts.pocket import world
-from experts.pocket.degrade import degrade, letter, ruin
-from experts.pocket.drawing import mask_of, render
+from experts.pocket.degrade import letter, ruin, worn
+from experts.pocket.drawing import in_style, mask_of, render
 from experts.pocket.labels import LABELS, patch_labels
 from experts.pocket.language import article
 from experts.pocket.questions import Question, ask
@@ -47,6 +47,10 @@ RUINED = 0.12
 """Share of pictures in which one kind of object is spoiled, and the right answer is no."""
 PAINTED = 0.5
 """Share of pictures that the renderer painted."""
+STYLED = 0.45
+"""Of the painted pictures without a style, the share that is put into one."""
+RESTYLED = 0.25
+"""Share of rendered pictures that are put into a style, whatever theirs was, and not degraded."""
 LETTERED = 0.08
 """Share of pictures with letters on them."""
 HUED = 0.35
@@ -60,6 +64,8 @@ FACTS = COUNTS + len(world.COLOURS) + 2
 """Logits of the subject's count and colour, and its offset from the other object."""
 _HUES = ("colour", "background")
 """Kinds of question that pictures with turned hues do not answer."""
+_LIKENESS = "likeness"
+"""Stands among what is not certain where a picture may not be what it was to be."""
 _LABEL_OF = {noun: index for index, noun in enumerate(world.NOUNS)}
 
 
@@ -150,7 +156,7 @@ class CriticModel(nn.Module):
         super().__init__()
         self.critic = AnswerNet(config)
         self.dense = nn.Conv2d(config["middle"], LABELS, 1)
-        self.setting = nn.Linear(2 * config["coarse"], sum(SETTINGS))
+        self.setting = nn.Linear(2 * (config["coarse"] + config["fine"]), sum(SETTINGS))
         # What a question's answer rests on: how many, which colour, how far apart.
         self.facts = nn.Linear(config["hidden"], FACTS)
         assert self.dense.bias is not None
@@ -204,20 +210,35 @@ class CriticTask:
         """A picture, what it shows, what not to ask about, and kinds that only seem there."""
         if self.painted is not None and rng.random() < PAINTED:
             painting, image = self.painted.sample(rng)
-            # Of a style it is not certain that the renderer got it right.
-            unsure = painting.doubtful + (() if painting.shown.style is None else ("style",))
-            shown, scene = image, painting.shown
+            shown, scene, unsure = image, painting.shown, painting.doubtful
+            if scene.style is not None:
+                # It is not certain that the renderer got it right.
+                unsure = (*unsure, "style", _LIKENESS)
+            elif rng.random() < STYLED:
+                scene = replace(scene, style=str(rng.choice(world.STYLES)))
+                shown = in_style(image, str(scene.style), scene.background_seed)
             if rng.random() < 0.5:  # there are only so many, and as good as twice as many so
-                shown, scene = np.ascontiguousarray(image[:, ::-1]), mirrored(scene)
-            shown = degrade(shown, rng) if rng.random() < 0.3 else shown
+                shown, scene = np.ascontiguousarray(shown[:, ::-1]), mirrored(scene)
+            if rng.random() < 0.3:
+                shown, changed = worn(shown, rng)
+                unsure = (*unsure, "style") if changed else unsure
             lost = tuple(n for n in painting.hidden if not scene.count(n))
             return shown, scene, unsure, lost
         scene, _ = sample_scene(self.sheet, rng)
+        clean = rng.random() < RESTYLED
+        if clean:
+            scene = replace(scene, style=str(rng.choice(world.STYLES)))
+        image = render(self.sheet, scene)
+        doubtful: tuple[str, ...] = ()
+        ruined: tuple[str, ...] = ()
         if rng.random() < RUINED:
-            image, judged, doubtful = ruin(self.sheet, scene, rng)
-            ruined = tuple(n for n in scene.nouns() if n not in judged.nouns())
-            return degrade(image, rng, ghost), judged, doubtful, ruined
-        return degrade(render(self.sheet, scene), rng, ghost), scene, (), ()
+            whole = scene
+            image, scene, doubtful = ruin(self.sheet, scene, rng)
+            ruined = tuple(n for n in whole.nouns() if n not in scene.nouns())
+        if not clean:
+            image, changed = worn(image, rng, ghost)
+            doubtful = (*doubtful, "style") if changed else doubtful
+        return image, scene, doubtful, ruined
 
     def _pictures(self, rng: np.random.Generator, size: int) -> list[tuple[Any, ...]]:
         made: list[tuple[Any, ...]] = []
@@ -279,7 +300,7 @@ class CriticTask:
         """How like drawings the first pictures look, NaN where it is not known; (batch,)."""
         told = [float("nan")] * len(made)
         for row, (image, scene, unsure, seeming) in enumerate(made[:RATED]):
-            if not unsure and not seeming:
+            if set(unsure) <= {"style"} and not seeming:
                 told[row] = likeness(self.sheet, image, scene)
         return torch.tensor(told, device=self.device)
 

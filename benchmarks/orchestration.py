@@ -10,6 +10,7 @@ Parts (all where none is named; one that lacks its folders says so):
     ablations  policies trained without something, and what can be left out of one that is trained
     curve      score against dollars: one policy at several qualities, more draws, searches
     plots      figures of the above
+    losses     what is lost, by kind of requirement, and whether the critic knows
     thresholds how sure the critic must be: policies at several, on validation prompts
 
 Folders that differ by `-seedN` alone are one method, trained several times. Scores are the
@@ -28,6 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from machine import arguments, describe, write
+from orchestration_losses import losses
 from orchestration_parts import ablations, bench, curve, main_table, transfer
 from orchestration_plots import plots
 from orchestration_thresholds import thresholds
@@ -40,6 +42,7 @@ PARTS = {
     "ablations": ablations,
     "curve": curve,
     "plots": plots,
+    "losses": losses,
     "thresholds": thresholds,
 }
 

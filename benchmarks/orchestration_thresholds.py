@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from orchestration_losses import judged
 from orchestration_parts import Bench, policies_of
 
 from poser.evaluation.cases import Case, pocket_cases
@@ -44,19 +45,7 @@ def thresholds(bench: Bench) -> dict[str, Any]:
 
 def _bands(bench: Bench, cases: list[Case], results: list[Results]) -> list[dict[str, float]]:
     """By the critic's score of a requirement, how often the evaluator finds it fulfilled."""
-    by_id = {case.id: case for case in cases}
-    answers: list[tuple[float, bool]] = []
-    for scored in (s for result in results for s in result.scored.values()):
-        criteria = [
-            k for k in by_id[scored.case].criteria or () if scored.verdicts.get(k.id) is not None
-        ]
-        if scored.image is None or not criteria:
-            continue
-        picture = bench.journal.images.get(scored.image)
-        yes = bench.critic.probabilities([k.question for k in criteria], picture)
-        for criterion, p in zip(criteria, yes, strict=True):
-            right = bool(scored.verdicts[criterion.id])
-            answers.append((p if criterion.expected else 1.0 - p, right))
+    answers = [(score, right) for _, score, right in judged(bench, cases, results)]
     found = []
     for low, high in pairwise(BANDS):
         inside = [right for p, right in answers if low <= p < high or p == high == 1.0]

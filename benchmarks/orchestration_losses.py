@@ -1,0 +1,92 @@
+"""What is lost, and whether it is known: the part ``losses`` of ``benchmarks/orchestration.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestration_parts import Bench, methods_of
+
+from poser.core.plan import Criterion
+from poser.evaluation.cases import Case
+from poser.evaluation.scoring import Results
+
+KNOWN, SURE = 0.5, 0.9
+"""Critic's scores below which a loss is known, and from which the opposite is believed."""
+
+
+def judged(
+    bench: Bench, cases: Sequence[Case], results: Sequence[Results]
+) -> Iterator[tuple[Criterion, float, bool]]:
+    """Requirements on final pictures: each with the critic's score, and whether it is there.
+
+    Args:
+        bench: Has critic and pictures.
+        cases: What the results are of.
+        results: The pictures; what the evaluator cannot judge is left out.
+
+    Yields:
+        A criterion, the critic's score in [0, 1] that it holds, and the evaluator's verdict.
+    """
+    by_id = {case.id: case for case in cases}
+    for scored in (s for result in results for s in result.scored.values()):
+        criteria = [
+            k for k in by_id[scored.case].criteria or () if scored.verdicts.get(k.id) is not None
+        ]
+        if scored.image is None or not criteria:
+            continue
+        picture = bench.journal.images.get(scored.image)
+        yes = bench.critic.probabilities([k.question for k in criteria], picture)
+        for criterion, p in zip(criteria, yes, strict=True):
+            score = p if criterion.expected else 1.0 - p
+            yield criterion, score, bool(scored.verdicts[criterion.id])
+
+
+def losses(bench: Bench) -> dict[str, Any]:
+    """By kind of requirement: how much holds, and what the critic says of what does not."""
+    found: dict[str, Any] = {}
+    names = methods_of(bench)
+    ours = [name for name in names if name in bench.options.policies]
+    for label, methods in (("learned", ours), ("router", ["router"]), ("oracle", names[-1:])):
+        if not methods:
+            continue
+        answers = list(judged(bench, bench.cases, bench.scored(methods)))
+        found[label] = rows = _rows(answers)
+        print(f"{label}\n\n| requirement | n | holds | lost | of that known | believed |")
+        print("|---|---|---|---|---|---|")
+        for row in rows:
+            print(f"| {row['kind']} | {row['n']} | {row['holds']:.3f} | {row['lost']:.4f} "
+                  f"| {row['known']:.4f} | {row['believed']:.4f} |")  # fmt: skip
+        print(flush=True)
+    return found
+
+
+def _rows(answers: Sequence[tuple[Criterion, float, bool]]) -> list[dict[str, Any]]:
+    kinds = sorted({kind_of(k) for k, _, _ in answers})
+    rows = []
+    for kind in (*kinds, "all"):
+        own = [(p, right) for k, p, right in answers if kind in ("all", kind_of(k))]
+        lost = [p for p, right in own if not right]
+        rows.append(
+            {
+                "kind": kind,
+                "n": len(own),
+                "holds": 1 - len(lost) / max(1, len(own)),
+                "lost": len(lost) / len(answers),
+                "known": sum(p < KNOWN for p in lost) / len(answers),
+                "believed": sum(p >= SURE for p in lost) / len(answers),
+            }
+        )
+    return rows
+
+
+def kind_of(criterion: Criterion) -> str:
+    """What a requirement is about: "relation", "count", "colour", "size", "style", ..."""
+    if criterion.kind == "global":
+        return "style"
+    if criterion.kind != "attribute":
+        return "object" if criterion.kind == "entity" else criterion.kind
+    about, value = criterion.about
+    if about == "background":
+        return "background"
+    return "size" if value in ("small", "large") else "colour"

@@ -261,10 +261,9 @@ class PocketEditPipeline(_PocketPipeline):
         Raises:
             ValueError: An argument is out of its range, or pictures and prompts differ in number.
         """
-        prompts = self._prompts(prompt, num_images_per_prompt)
-        images = self._paired(prompts, image, num_images_per_prompt)
+        prompts, before = self._to_edit(prompt, image, num_images_per_prompt, generator)
         size = int(self.config.native_size)
-        before = self._before(images).to(self._execution_device, self.unet.dtype)
+        before = before.to(self.unet.dtype)
         pixels = self._sample(
             prompts, before, num_inference_steps, guidance_scale,
             generator, callback_on_step_end, callback_on_step_end_tensor_inputs,

@@ -165,6 +165,19 @@ class SharingPipeline(DiffusionPipeline):  # type: ignore[misc]
             raise ValueError("prompt must be a string or a non-empty list of strings")
         return [text for text in prompts for _ in range(num_images_per_prompt)]
 
+    def _to_edit(
+        self,
+        prompt: str | Sequence[str],
+        image: Image.Image | Sequence[Image.Image],
+        num_images_per_prompt: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+    ) -> tuple[list[str], Tensor]:
+        """Instructions, and a picture for each (batch, 3, size, size) in [-1, 1], all checked."""
+        prompts = self._prompts(prompt, num_images_per_prompt)
+        images = self._paired(prompts, image, num_images_per_prompt)
+        check_generators(generator, len(prompts))
+        return prompts, self._before(images).to(self._execution_device)
+
     @staticmethod
     def _paired(
         prompts: Sequence[str],

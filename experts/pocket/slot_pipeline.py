@@ -271,11 +271,9 @@ class PocketRepaintPipeline(_SlotPipeline):
         Raises:
             ValueError: An argument is out of its range, or pictures and prompts differ in number.
         """
-        prompts = self._prompts(prompt, num_images_per_prompt)
-        check_generators(generator, len(prompts))
+        prompts, before = self._to_edit(prompt, image, num_images_per_prompt, generator)
         size = int(self.config.native_size)
-        before = self._before(self._paired(prompts, image, num_images_per_prompt))
-        before = before.to(self._execution_device, self.planner.dtype)
+        before = before.to(self.planner.dtype)
         _, kinds = named_in(self.tokenizer, prompts)
         _, seen, _ = self.planner.look(before, noun_indices(kinds).to(before.device))
         shown, setting = self.sight(before)

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from experts.pocket.sharing import SharingPipeline, check_generators, encode_text
+from experts.pocket.sharing import SharingPipeline, encode_text
 from experts.pocket.world import GRAINS, NATIVE_SIZE
 
 FOLD = 2
@@ -162,15 +162,13 @@ class PocketStylePipeline(SharingPipeline):
         Raises:
             ValueError: An argument is out of its range, or pictures and prompts differ in number.
         """
-        prompts = self._prompts(prompt, num_images_per_prompt)
-        check_generators(generator, len(prompts))
+        prompts, before = self._to_edit(prompt, image, num_images_per_prompt, generator)
         size = int(self.config.native_size)
-        before = self._before(self._paired(prompts, image, num_images_per_prompt))
         device, dtype = self._execution_device, self.stylist.dtype
         states, _ = encode_text(self.tokenizer, self.text_encoder, prompts)
         noise: Tensor = randn_tensor(
             (len(prompts), 1, GRAINS, GRAINS), generator=generator, device=device, dtype=dtype
         )
-        pixels = self.stylist(before.to(device, dtype), states[:, 0].to(dtype), noise)
+        pixels = self.stylist(before.to(dtype), states[:, 0].to(dtype), noise)
         shown = pixels.clamp(-1, 1)
         return self._output(shown, (width or size, height or size), output_type, return_dict)

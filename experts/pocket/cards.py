@@ -28,13 +28,13 @@ _ABOUT: Final[Mapping[str, str]] = {
     "where.",
     "layout": "Draws scenes whose objects stand where the caption says: its planner has seen "
     "nothing but single objects of different kinds in a relation, and never two of a kind; takes "
-    "seven steps.",
+    "six steps.",
     "editor": "Does every edit of 64x64 pictures: looks at the picture, plans with a small, "
     "briefly trained planner which places are to be emptied or painted, repaints those; another "
     "background or style is painted around, or from, the objects that it sees. Takes two steps: "
     "quick and cheap, and worse than those that do one thing.",
     "adder": "Adds objects (also at a relation), replaces, moves and multiplies them: of three "
-    "plans it paints the one that covers least; takes five steps.",
+    "plans it paints the one that covers least; takes four steps.",
     "remover": "The adder, its planner trained further on removing objects.",
     "recolourer": "The adder, its planner trained further on colours and sizes of objects.",
     "scenery": "Changes background and style of 64x64 pictures. The picture before comes in as "

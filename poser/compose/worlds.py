@@ -50,8 +50,9 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
         from envs.encoders import HashedWords, Thumbnail
         from envs.vector import ComposeVecEnv
 
+        plans = _plans(stage, registry, held_out)
         episodes = LiveEpisodes(
-            plans=_plans(stage, registry, held_out),
+            plans=plans,
             registry={i: registry[i] for i in registry},
             expert=registry.expert,
             critic=judge,
@@ -71,6 +72,7 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
                 "registry": registry.fingerprint,
                 "tables": content_hash(tables),
                 "critic": f"{judge.id}@{judge.revision}",
+                "prompts": content_hash([plan.to_dict() for plan in plans]),
             },
         )
 

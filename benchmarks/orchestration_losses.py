@@ -7,12 +7,13 @@ from typing import Any
 
 from orchestration_parts import Bench, methods_of
 
+from critic.rubric import THRESHOLD
 from poser.core.plan import Criterion
 from poser.evaluation.cases import Case
 from poser.evaluation.scoring import Results
 
-KNOWN, SURE = 0.5, 0.9
-"""Critic's scores below which a loss is known, and from which the opposite is believed."""
+SURE = 0.9
+"""Critic's score from which what is lost is believed; below `THRESHOLD` the loss is known."""
 
 
 def judged(
@@ -47,11 +48,12 @@ def losses(bench: Bench) -> dict[str, Any]:
     found: dict[str, Any] = {}
     names = methods_of(bench)
     ours = [name for name in names if name in bench.options.policies]
-    for label, methods in (("learned", ours), ("router", ["router"]), ("oracle", names[-1:])):
+    oracle = [name for name in names if name.startswith("oracle")]
+    for label, methods in (("learned", ours), ("router", ["router"]), ("oracle", oracle)):
         if not methods:
             continue
-        answers = list(judged(bench, bench.cases, bench.scored(methods)))
-        found[label] = rows = _rows(answers)
+        answers = judged(bench, bench.cases, bench.scored(methods))
+        found[label] = rows = _rows([(kind_of(k), p, right) for k, p, right in answers])
         print(f"{label}\n\n| requirement | n | holds | lost | of that known | believed |")
         print("|---|---|---|---|---|---|")
         for row in rows:
@@ -61,11 +63,10 @@ def losses(bench: Bench) -> dict[str, Any]:
     return found
 
 
-def _rows(answers: Sequence[tuple[Criterion, float, bool]]) -> list[dict[str, Any]]:
-    kinds = sorted({kind_of(k) for k, _, _ in answers})
+def _rows(answers: Sequence[tuple[str, float, bool]]) -> list[dict[str, Any]]:
     rows = []
-    for kind in (*kinds, "all"):
-        own = [(p, right) for k, p, right in answers if kind in ("all", kind_of(k))]
+    for kind in (*sorted({k for k, _, _ in answers}), "all"):
+        own = [(p, right) for k, p, right in answers if kind in ("all", k)]
         lost = [p for p, right in own if not right]
         rows.append(
             {
@@ -73,7 +74,7 @@ def _rows(answers: Sequence[tuple[Criterion, float, bool]]) -> list[dict[str, An
                 "n": len(own),
                 "holds": 1 - len(lost) / max(1, len(own)),
                 "lost": len(lost) / len(answers),
-                "known": sum(p < KNOWN for p in lost) / len(answers),
+                "known": sum(p < THRESHOLD for p in lost) / len(answers),
                 "believed": sum(p >= SURE for p in lost) / len(answers),
             }
         )

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline, UNet2DModel
-from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+from diffusers import UNet2DModel
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
+
+from experts.pocket.sharing import SharingPipeline
 
 FACTOR = 4
 """Large pixels along a side of a small one."""
@@ -102,28 +103,16 @@ def enlarge(unet: UNet2DModel, pixels: Tensor) -> Tensor:
     return large[..., : height * factor, : width * factor]
 
 
-class PocketEnlargePipeline(DiffusionPipeline):  # type: ignore[misc]
+class PocketEnlargePipeline(SharingPipeline):
     """Makes a picture four times as large and sharp, whatever it shows."""
 
     unet: UNet2DModel
     model_cpu_offload_seq = "unet"
+    shared_parts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, unet: UNet2DModel) -> None:
         super().__init__()
         self.register_modules(unet=unet)
-
-    @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Self:
-        """Loads a saved pipeline, as `DiffusionPipeline.from_pretrained` does.
-
-        The weights are stored in float16 and loaded as float32 unless `dtype` says otherwise;
-        pickled weights are refused.
-        """
-        if "torch_dtype" not in kwargs:
-            kwargs.setdefault("dtype", torch.float32)
-        kwargs.setdefault("use_safetensors", True)
-        pipeline: Self = super().from_pretrained(*args, **kwargs)
-        return pipeline
 
     @torch.no_grad()
     def __call__(
@@ -162,13 +151,9 @@ class PocketEnlargePipeline(DiffusionPipeline):  # type: ignore[misc]
         small = np.stack([np.asarray(p.convert("RGB"), np.float32) / 127.5 - 1 for p in images])
         pixels = torch.from_numpy(small).permute(0, 3, 1, 2).contiguous()
         pixels = pixels.to(self._execution_device, self.unet.dtype)
-        large = (enlarge(self.unet, pixels).clamp(-1, 1) + 1) / 2
-        found: Any = large
-        if output_type != "pt":
-            found = large.permute(0, 2, 3, 1).cpu().numpy()
-        if output_type == "pil":
-            found = [Image.fromarray(np.rint(array * 255).astype(np.uint8)) for array in found]
-        return ImagePipelineOutput(images=found) if return_dict else (found,)
+        large = enlarge(self.unet, pixels).clamp(-1, 1)
+        height, width = large.shape[-2:]
+        return self._output(large, (width, height), output_type, return_dict)
 
     @staticmethod
     def _images(prompt: str | Sequence[str] | None, image: Pictures | None) -> list[Image.Image]:

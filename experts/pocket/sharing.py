@@ -140,7 +140,7 @@ class SharingPipeline(DiffusionPipeline):  # type: ignore[misc]
         for name in apart:
             kwargs[name] = load_part(folder.parent / cls.shared_parts[name], name, dtype)
         pipeline: Self = super().from_pretrained(*args, **kwargs)
-        wanted = pipeline.config.shared_sha256 or {}
+        wanted = pipeline.config.get("shared_sha256") or {}
         for name in apart:
             beside = folder.parent / cls.shared_parts[name]
             if name in wanted and wanted[name] != digest_of(beside / name):

@@ -76,9 +76,10 @@ class _SlotPipeline(_PocketPipeline):
             device=device, dtype=dtype,
         )  # fmt: skip
         named, kinds = named_in(self.tokenizer, prompts)
-        told = [states.to(dtype), mask, named.to(device)] + ([] if seen is None else [seen])
-        states, mask, named, *rest = (part.repeat_interleave(plans, 0) for part in told)
-        rows = self.planner.plan(states, mask, named, noise, PLANNING_STEPS, *rest)
+        told = (states.to(dtype), mask, named.to(device))
+        states, mask, named = (part.repeat_interleave(plans, 0) for part in told)
+        seen = None if seen is None else seen.repeat_interleave(plans, 0)
+        rows = self.planner.plan(states, mask, named, noise, PLANNING_STEPS, seen)
         return ground(rows, [kind for kind in kinds for _ in range(plans)])
 
     def _map(self, rows: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,18 +86,18 @@ def train(
         training.make_world = live_worlds(registry_files(registry), critic)
     with watch_training(quiet=quiet) as watcher:
         training.watcher = watcher
-        again = ["poser train --resume", str(folder)]
-        again += [f"--registry {path}" for path in registry or ()]
-        again += [f"--critic {critic}"] if critic else []
-        again += ["--live"] if live else []
-        _run(training, resume=resume is not None, again=" ".join(again))
+        given = [part for path in registry or () for part in ("--registry", str(path))]
+        given += ["--critic", str(critic)] if critic else []
+        given += ["--live"] if live else []
+        _run(training, given, resume=resume is not None)
     _conclude(folder, as_json)
 
 
-def _run(training: Training, *, resume: bool, again: str) -> None:
+def _run(training: Training, given: Sequence[str], *, resume: bool) -> None:
     try:
         training.run(resume=resume)
     except KeyboardInterrupt:
+        again = shlex.join(["poser", "train", "--resume", str(training.folder), *given])
         told = f"the last leg is begun anew, go on with: {again}"
         typer.echo(f"poser: interrupted; {told}", err=True)
         raise typer.Exit(130) from None

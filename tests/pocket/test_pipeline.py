@@ -53,9 +53,9 @@ def build(kind: str) -> Any:
     return pipeline
 
 
-def given(kind: str, number: int = 1) -> dict[str, Any]:
-    steps = {} if kind == "style" else {"num_inference_steps": 2}
-    return steps if kind == "draw" else steps | {"image": [picture() for _ in range(number)]}
+def given(kind: str, number: int = 1, steps: int = 2) -> dict[str, Any]:
+    told = {} if kind == "style" else {"num_inference_steps": steps}
+    return told if kind == "draw" else told | {"image": [picture() for _ in range(number)]}
 
 
 def seeds(*values: int) -> list[torch.Generator]:
@@ -175,11 +175,11 @@ def test_a_picture_does_not_depend_on_its_batch(kind: str) -> None:
     pipeline = build(kind)
     prompts = ["a cat", "three red apples left of a dog", "a star"]
     batch = pipeline(
-        prompts, generator=seeds(1, 2, 3), output_type="np", **given(kind, 3)
+        prompts, generator=seeds(1, 2, 3), output_type="np", **given(kind, 3, steps=3)
     ).images  # fmt: skip
     for index, prompt in enumerate(prompts):
         alone = pipeline(
-            prompt, generator=seeds(index + 1), output_type="np", **given(kind)
+            prompt, generator=seeds(index + 1), output_type="np", **given(kind, steps=3)
         ).images  # fmt: skip
         assert np.allclose(batch[index], alone[0], atol=1e-4)
 

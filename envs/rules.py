@@ -49,7 +49,7 @@ class Rules(Value):
     max_critic_failures: Annotated[int, Field(ge=1, le=100)] = 2
     threshold: UnitInterval = 0.9
     cost_weight: NonNegative = 0.0
-    step_penalty: NonNegative = 0.01
+    step_penalty: NonNegative = 0.003
     quality_weight: UnitInterval = 0.0
     judgement_cost: NonNegative = 0.0
     unjudged_bonus: UnitInterval = 0.05

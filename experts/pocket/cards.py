@@ -22,13 +22,13 @@ DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs" / "pocket.m
 
 _ABOUT: Final[Mapping[str, str]] = {
     "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: its small "
-    "planner has mostly seen pictures of one or two objects; four steps are enough.",
+    "planner has seen pictures of one or two objects; four steps are enough.",
     "counter": "Draws scenes with the number of objects that the caption names: its planner has "
-    "seen nothing but scenes with two to four objects of a kind, and was never told what stands "
-    "where.",
+    "seen nothing but one or two kinds of object with two to four of one of them, and was never "
+    "told what stands where.",
     "layout": "Draws scenes whose objects stand where the caption says: its planner has seen "
-    "nothing but single objects of different kinds in a relation, and never two of a kind; takes "
-    "six steps.",
+    "nothing but two or three objects of different kinds in a relation, and never two of a kind; "
+    "takes six steps.",
     "editor": "Does every edit of 64x64 pictures: looks at the picture, plans with a small, "
     "briefly trained planner which places are to be emptied or painted, repaints those; another "
     "background or style is painted around, or from, the objects that it sees. Takes two steps: "
@@ -77,9 +77,9 @@ _WHAT: Final[Mapping[str, str]] = {
 
 _SCENES: Final[Mapping[str, str]] = {
     "any": "scenes of every kind",
-    "common": "scenes of one or two objects, one in ten of any kind",
-    "counts": "scenes with two to four objects of a kind, relations unsaid",
-    "layouts": "scenes of single objects of two to four kinds, always related",
+    "simple": "scenes of one or two objects",
+    "counts": "scenes of one or two kinds, two to four objects of one of them, relations unsaid",
+    "layouts": "scenes of single objects of two or three kinds, always related",
 }
 
 

@@ -37,7 +37,7 @@ class Recipe:
         horizon: Steps until the learning rate is down.
         batch: Pictures (or texts) a step.
         start: Model whose checkpoint it starts from; None starts from random weights.
-        scenes: What a model that draws or plans sees: "any", "common", "counts" or "layouts"
+        scenes: What a model that draws or plans sees: "any", "simple", "counts" or "layouts"
             (`experts.pocket.sampling.sample_drawn_scene`). For "counts" captions do not say what
             stands where.
         operations: What an editing model is taught, and its share; empty for all as they come.
@@ -69,7 +69,7 @@ class Recipe:
 _ALL: Final = (
     Recipe("text", "text", _EXPERTS / "shared", 5, 1e-3, 6_000, batch=64),
     Recipe("renderer", "draw", _EXPERTS / "renderer", 60, 9e-4, 12_000, batch=16),
-    Recipe("painter", "plan", _EXPERTS / "painter", 4, 1e-3, 1_500, batch=48, scenes="common",
+    Recipe("painter", "plan", _EXPERTS / "painter", 4, 1e-3, 1_500, batch=48, scenes="simple",
            planner=(("width", 96), ("layers", 3))),
     Recipe("counter", "plan", _EXPERTS / "counter", 6, 1e-3, 2_000, batch=48, scenes="counts"),
     Recipe("layout", "plan", _EXPERTS / "layout", 6, 1e-3, 2_000, batch=48, scenes="layouts"),

@@ -157,9 +157,9 @@ def sample_drawn_scene(
     Args:
         sheet: Sprites.
         rng: Source of chance.
-        kind: "any"; "simple" (one or two objects); "common" (simple nine times in ten, else any);
-            "counts" (one to four kinds of object, at least one of them two to four times);
-            "layouts" (two to four objects of different kinds, always related).
+        kind: "any"; "simple" (one or two objects); "counts" (one or two kinds of object, at least
+            one of them two to four times); "layouts" (two or three objects of different kinds,
+            always related).
 
     Returns:
         As `sample_scene`.
@@ -167,16 +167,16 @@ def sample_drawn_scene(
     Raises:
         ValueError: The kind is unknown.
     """
-    if kind == "any" or (kind == "common" and rng.random() < 0.1):
+    if kind == "any":
         return sample_scene(sheet, rng)
-    if kind in ("simple", "common"):
+    if kind == "simple":
         return sample_scene(sheet, rng, int(rng.integers(1, 3)), most=2)
     while True:
         if kind == "counts":
-            scene, relations = sample_scene(sheet, rng)
+            scene, relations = sample_scene(sheet, rng, int(rng.integers(1, 3)))
             fits = any(group.count > 1 for group in scene.groups())
         elif kind == "layouts":
-            kinds = int(rng.choice([2, 3, 4], p=[0.5, 0.3, 0.2]))
+            kinds = int(rng.choice([2, 3], p=[0.7, 0.3]))
             scene, relations = sample_scene(sheet, rng, kinds, most=kinds)
             fits = bool(relations)
         else:

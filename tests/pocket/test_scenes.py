@@ -101,11 +101,13 @@ def test_styles_change_the_picture_and_keep_its_layout(sheet: SpriteSheet, style
 def test_what_drawing_models_are_taught(sheet: SpriteSheet) -> None:
     rng = np.random.default_rng(12)
     counts = [sample_drawn_scene(sheet, rng, "counts")[0] for _ in range(40)]
-    assert np.mean([any(g.count > 1 for g in s.groups()) for s in counts]) > 0.8
-    layouts = [sample_drawn_scene(sheet, rng, "layouts")[1] for _ in range(40)]
-    assert np.mean([bool(relations) for relations in layouts]) > 0.8
+    assert all(any(g.count > 1 for g in s.groups()) for s in counts)
+    assert {len(s.groups()) for s in counts} == {1, 2}
+    layouts = [sample_drawn_scene(sheet, rng, "layouts") for _ in range(40)]
+    assert all(relations for _, relations in layouts)
+    assert {len(s.things) for s, _ in layouts} == {2, 3}
     simple = [sample_drawn_scene(sheet, rng, "simple")[0] for _ in range(20)]
-    assert np.mean([len(s.things) <= 2 for s in simple]) > 0.8
+    assert {len(s.things) for s in simple} == {1, 2}
     with pytest.raises(ValueError, match="unknown kind"):
         [sample_drawn_scene(sheet, rng, "mazes") for _ in range(20)]
 

@@ -115,6 +115,25 @@ class CentreNet(nn.Module):
         )
 
 
+def look_twice(net: CentreNet, pixels: Tensor) -> Outputs:
+    """What is seen of pictures and of their mirror images, on average.
+
+    Args:
+        net: The network.
+        pixels: As in `CentreNet.forward`.
+    """
+    seen, mirrored = net(pixels), net(pixels.flip(-1))
+    box = mirrored.box.flip(-1)
+    box = torch.cat([box[:, :2], -box[:, 2:3], box[:, 3:]], 1)
+    return Outputs(
+        heat=(seen.heat + mirrored.heat.flip(-1)) / 2,
+        box=(seen.box + box) / 2,
+        colour=(seen.colour + mirrored.colour.flip(-1)) / 2,
+        background=(seen.background + mirrored.background) / 2,
+        style=(seen.style + mirrored.style) / 2,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One object: indices of noun and colour, and its box (centre, sides) in native pixels."""

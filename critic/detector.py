@@ -101,21 +101,21 @@ class DetectorEvaluator:
         return verdicts(self.words, criteria, seen)
 
     def detect(self, images: Sequence[Image]) -> list[Detection]:
-        """What each picture shows (any mode, any size).
+        """What each picture shows (any mode, any size), looked at as it is and mirrored.
 
         Raises:
             CriticError: The detector cannot be loaded, or its answers are not numbers.
         """
         import torch
 
-        from critic.centre_net import peaks
+        from critic.centre_net import look_twice, peaks
 
         found: list[Detection] = []
         with self._lock, torch.inference_mode():
             net, config = self._loaded
             for start in range(0, len(images), BATCH):
                 pixels = torch.stack([_pixels(image) for image in images[start : start + BATCH]])
-                out = net(pixels.to(self._chosen))
+                out = look_twice(net, pixels.to(self._chosen))
                 if not bool(out.heat.isfinite().all()):
                     raise CriticError(
                         "the detector's answer is not a number", remedy="check its weights"

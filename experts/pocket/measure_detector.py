@@ -1,14 +1,15 @@
 """`python -m experts.pocket.measure_detector`: how far the evaluator itself can be trusted.
 
 Measures the detector on rendered scenes that it never saw: as rendered, degraded as a young
-diffusion model's pictures are, with one kind of object spoiled, which is not to be found, and put
-into each style.
+diffusion model's pictures are, with one kind of object spoiled, which is not to be found, put into
+each style, and as the renderer of the pocket experts paints them.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,8 @@ from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.sprites import SpriteSheet
 
-WAYS: Final = ("plain", "degraded", "ruined", *world.STYLES)
+PAINTED: Final = "painted"
+WAYS: Final = ("plain", "degraded", "ruined", *world.STYLES, PAINTED)
 STREAM: Final = 77
 NEAR: Final = 0.4
 """Greatest distance between two centres of one object, in shares of its longest side."""
@@ -127,6 +129,8 @@ def scenes(sheet: SpriteSheet, way: str, number: int, seed: int) -> list[tuple[I
         number: How many pictures.
         seed: Of all chance; the stream differs from all that models are trained on.
     """
+    if way == PAINTED:
+        return _painted(sheet, number, STREAM + seed)
     rng = np.random.default_rng([seed, STREAM, WAYS.index(way)])
     made = []
     for _ in range(number):
@@ -140,6 +144,18 @@ def scenes(sheet: SpriteSheet, way: str, number: int, seed: int) -> list[tuple[I
             shown = degrade(shown, rng)
         made.append((Image.fromarray(shown), scene))
     return made
+
+
+def _painted(sheet: SpriteSheet, number: int, seed: int) -> list[tuple[Image.Image, Scene]]:
+    """Pictures by the renderer about which nobody could argue."""
+    from experts.pocket.recipes import RECIPES
+    from experts.pocket.training.painted import PaintedScenes
+
+    painted = PaintedScenes(sheet, seed, 2 * number + 32)  # enough to leave some out
+    with tempfile.TemporaryDirectory() as folder:
+        painted.load(Path(folder), RECIPES["painter"].folder.parent)
+    made = [painted[index] for index in range(painted.count)]
+    return [(Image.fromarray(i), p.shown) for p, i in made if not p.doubtful][:number]
 
 
 def measure(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from critic.detection import Detection, Seen, Words, outside, verdicts
 from critic.detector import POCKET_DETECTOR, DetectorEvaluator
@@ -161,6 +161,18 @@ def test_pictures_of_any_size_are_seen_alone_as_in_company(untrained: Path) -> N
     assert evaluator.detect([]) == []
     assert all(0 <= o.score <= 1 for o in alone.objects)
     assert Detection.from_json(alone.to_json()) == alone
+
+
+def test_a_mirror_image_shows_the_same_mirrored(untrained: Path) -> None:
+    noise = Image.effect_noise((64, 64), 90).convert("RGB")
+    seen, mirrored = DetectorEvaluator(untrained, "cpu").detect([noise, ImageOps.mirror(noise)])
+
+    def placed(objects: tuple[Seen, ...]) -> list[tuple[str, int, int, int]]:
+        return sorted((o.noun, round(o.x), round(o.y), round(o.width)) for o in objects)
+
+    flipped = tuple(o.model_copy(update={"x": 64 - o.x}) for o in mirrored.objects)
+    assert placed(seen.objects) == placed(flipped)
+    assert (seen.background, seen.style) == (mirrored.background, mirrored.style)
 
 
 def test_it_can_stand_where_a_critic_does(untrained: Path) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from critic.centre_net import BOX_UNIT, STRIDE, CentreNet, Found, Outputs, peaks
+from critic.centre_net import BOX_UNIT, STRIDE, CentreNet, Found, Outputs, look_twice, peaks
 from experts.pocket import world
 from experts.pocket.degrade import degrade, letter, ruin, worn
 from experts.pocket.drawing import in_style, render
@@ -254,7 +254,7 @@ class DetectorTask:
         right = dict.fromkeys(THRESHOLDS, 0)
         with torch.inference_mode():
             for start in range(0, len(made), 32):
-                out = net(pixels[start : start + 32])
+                out = look_twice(net, pixels[start : start + 32])
                 for threshold in THRESHOLDS:
                     for (_, scene), found in zip(
                         made[start : start + 32], peaks(out, threshold), strict=True

@@ -171,8 +171,11 @@ class PaintedScenes:
 
     def sample(self, rng: np.random.Generator) -> tuple[Painting, Bytes]:
         """One of the pictures and what was painted."""
+        return self[int(rng.integers(self.count))]
+
+    def __getitem__(self, index: int) -> tuple[Painting, Bytes]:
+        """A picture by its number, and what was painted."""
         assert self._images is not None, "load first"
-        index = int(rng.integers(self.count))
         return self.painting(index), self._images[index]
 
     def painting(self, index: int) -> Painting:

@@ -116,11 +116,16 @@ class CentreNet(nn.Module):
 
 
 def look_twice(net: CentreNet, pixels: Tensor) -> Outputs:
-    """What is seen of pictures and of their mirror images, on average.
+    """What is seen of pictures and of their mirror images, on average: the flip test of Zhou et al.
+
+    Logits are averaged, not scores; a centre's place in its cell changes sign in x.
 
     Args:
         net: The network.
         pixels: As in `CentreNet.forward`.
+
+    Returns:
+        As of one look; that of a mirror image is the mirror image of it.
     """
     seen, mirrored = net(pixels), net(pixels.flip(-1))
     box = mirrored.box.flip(-1)

@@ -9,6 +9,9 @@ from pydantic import Field
 from poser.core.plan import Plan
 from poser.core.value import NonNegative, UnitInterval, Value
 
+STEP_PENALTY = 0.003
+"""Reward lost per step: a call pays that mends one of twelve requirements once in twenty-five."""
+
 Feedback = Literal["none", "text", "reward", "both"]
 """The uses of a critique besides the potential."""
 
@@ -49,7 +52,7 @@ class Rules(Value):
     max_critic_failures: Annotated[int, Field(ge=1, le=100)] = 2
     threshold: UnitInterval = 0.9
     cost_weight: NonNegative = 0.0
-    step_penalty: NonNegative = 0.003
+    step_penalty: NonNegative = STEP_PENALTY
     quality_weight: UnitInterval = 0.0
     judgement_cost: NonNegative = 0.0
     unjudged_bonus: UnitInterval = 0.05

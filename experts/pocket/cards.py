@@ -24,8 +24,8 @@ _ABOUT: Final[Mapping[str, str]] = {
     "painter": "Draws scenes of the pocket world, 64x64, from captions. The generalist: its small "
     "planner has seen pictures of one or two objects; four steps are enough.",
     "counter": "Draws scenes with the number of objects that the caption names: its planner has "
-    "seen nothing but one or two kinds of object with two to four of one of them, and was never "
-    "told what stands where.",
+    "seen nothing but one or two kinds of object, two to four of at least one of them, and was "
+    "never told what stands where.",
     "layout": "Draws scenes whose objects stand where the caption says: its planner has seen "
     "nothing but two or three objects of different kinds in a relation, and never two of a kind; "
     "takes six steps.",
@@ -78,7 +78,7 @@ _WHAT: Final[Mapping[str, str]] = {
 _SCENES: Final[Mapping[str, str]] = {
     "any": "scenes of every kind",
     "simple": "scenes of one or two objects",
-    "counts": "scenes of one or two kinds, two to four objects of one of them, relations unsaid",
+    "counts": "scenes of one or two kinds, two to four of at least one of them, relations unsaid",
     "layouts": "scenes of single objects of two or three kinds, always related",
 }
 

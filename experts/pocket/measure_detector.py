@@ -147,15 +147,20 @@ def scenes(sheet: SpriteSheet, way: str, number: int, seed: int) -> list[tuple[I
 
 
 def _painted(sheet: SpriteSheet, number: int, seed: int) -> list[tuple[Image.Image, Scene]]:
-    """Pictures by the renderer about which nobody could argue."""
+    """Pictures by the renderer about which nobody could argue.
+
+    It was told no style: that it gets those right is not certain.
+    """
     from experts.pocket.recipes import RECIPES
     from experts.pocket.training.painted import PaintedScenes
 
-    painted = PaintedScenes(sheet, seed, 2 * number + 32)  # enough to leave some out
+    painted = PaintedScenes(sheet, seed, 3 * number + 64)  # enough to leave some out
     with tempfile.TemporaryDirectory() as folder:
         painted.load(Path(folder), RECIPES["painter"].folder.parent)
-    made = [painted[index] for index in range(painted.count)]
-    return [(Image.fromarray(i), p.shown) for p, i in made if not p.doubtful][:number]
+    made = [painted.pair(index) for index in range(painted.count)]
+    plain = [(i, p.shown) for p, i in made if not p.doubtful and p.shown.style is None]
+    assert len(plain) >= number, "more are left out than could be foreseen"
+    return [(Image.fromarray(image), scene) for image, scene in plain[:number]]
 
 
 def measure(

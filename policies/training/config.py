@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from critic.rubric import THRESHOLD
 from envs.layout import Layout
-from envs.rules import Feedback, Rules
+from envs.rules import STEP_PENALTY, Feedback, Rules
 from envs.simulation.ranges import Ranges
 from policies.ablation import SLOTS, Ablation
 from policies.shape import ScorerShape
@@ -53,6 +53,7 @@ class Stage(Value):
         prompts: Text files with a prompt each, or folders of them, for ``pixels``; relative to
             the configuration file.
         cost_weight: Greatest lambda drawn for an episode with pixels, in reward per US dollar.
+        step_penalty: Reward lost per step, with pixels; of simulated worlds the ranges say it.
         feedback: What a critique is used for besides the potential, see :class:`envs.rules.Rules`.
         feedback_weight: Weight of the reward for the critic's scores.
         benefit_weight: Weight of the reward for what a call gains.
@@ -72,6 +73,7 @@ class Stage(Value):
     ranges: Ranges = Ranges()
     prompts: tuple[str, ...] = ()
     cost_weight: NonNegative = 1.0
+    step_penalty: NonNegative = STEP_PENALTY
     feedback: Feedback = "none"
     feedback_weight: NonNegative = 0.1
     benefit_weight: NonNegative = 0.0
@@ -81,6 +83,7 @@ class Stage(Value):
     def rules(self) -> Rules:
         """The rules of its episodes, where they are not drawn."""
         return Rules(
+            step_penalty=self.step_penalty,
             feedback=self.feedback,
             feedback_weight=self.feedback_weight,
             benefit_weight=self.benefit_weight,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from critic.centre_net import BOX_UNIT, STRIDE, CentreNet, Outputs, peaks
 from critic.detection import Detection, Seen
 from critic.detector import DetectorEvaluator
-from experts.pocket import world
+from experts.pocket import measure_detector, world
 from experts.pocket.drawing import render
 from experts.pocket.measure_detector import Tally, measure, table
 from experts.pocket.recipes import RECIPES
@@ -170,3 +170,22 @@ def test_what_is_measured() -> None:
         "colour": 1.0, "background": 1.0, "style": 1.0,
     }  # fmt: skip
     assert tally.f1() == pytest.approx({"dog": 0.0, "cat": 2 / 3})
+
+
+def test_it_is_measured_on_paintings_that_nobody_could_argue_about(
+    sheet: SpriteSheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experts.pocket.training.painted import PaintedScenes
+
+    def numbered(self: PaintedScenes, *_: object) -> None:
+        images = np.zeros((self.count, 64, 64, 3), np.uint8)
+        images[:, 0, 0, 0] = np.arange(self.count)
+        self._images = images
+
+    monkeypatch.setattr(PaintedScenes, "load", numbered)
+    made = measure_detector.scenes(sheet, measure_detector.PAINTED, 12, 1)
+    assert len(made) == 12
+    painted = PaintedScenes(sheet, measure_detector.STREAM + 1, 256)
+    for image, scene in made:
+        painting = painted.painting(np.asarray(image)[0, 0, 0].item())
+        assert (painting.shown, painting.doubtful, scene.style) == (scene, (), None)

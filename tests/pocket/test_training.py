@@ -101,6 +101,18 @@ def test_resumed_training_ends_with_the_same_weights(
     assert json.loads(lines[-1])["step"] == 4
 
 
+@pytest.mark.parametrize(
+    ("scenes", "said"), [("simple", True), ("layouts", True), ("counts", False)]
+)
+def test_relations_are_said_to_those_alone_who_are_to_learn_them(
+    scenes: str, said: bool, sheet: SpriteSheet, text: Path
+) -> None:
+    recipe = Recipe("painter", "plan", Path(), 1, 1e-3, 4, scenes=scenes)
+    task = PlanTask(recipe, sheet, 0, 4, CPU, text, width=32, layers=1)
+    rng = np.random.default_rng(0)
+    assert any(task._drawn(rng)[0].relations for _ in range(40)) == said
+
+
 def test_what_an_edit_changes(sheet: SpriteSheet) -> None:
     rng = np.random.default_rng(0)
     for operation, kinds in {

@@ -171,9 +171,9 @@ class PaintedScenes:
 
     def sample(self, rng: np.random.Generator) -> tuple[Painting, Bytes]:
         """One of the pictures and what was painted."""
-        return self[int(rng.integers(self.count))]
+        return self.pair(int(rng.integers(self.count)))
 
-    def __getitem__(self, index: int) -> tuple[Painting, Bytes]:
+    def pair(self, index: int) -> tuple[Painting, Bytes]:
         """A picture by its number, and what was painted."""
         assert self._images is not None, "load first"
         return self.painting(index), self._images[index]

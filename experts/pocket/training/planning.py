@@ -100,7 +100,7 @@ class PlanTask:
     def _drawn(self, rng: np.random.Generator) -> tuple[Any, ...]:
         scene, relations = sample_drawn_scene(self.sheet, rng, self.recipe.scenes)
         # What stands where is said to those alone who are to learn it.
-        said = relations if self.recipe.scenes in ("any", "simple", "layouts") else []
+        said = [] if self.recipe.scenes == "counts" else relations
         told = caption(scene, said, rng)
         return told, [(thing, PAINTED) for thing in scene.things], None, None
 

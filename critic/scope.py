@@ -24,6 +24,7 @@ class Scope(Value):
         settings: Backgrounds ("blue", "beach").
         relations: Relations of two things ("left of").
         numbers: Counts ("2", "two").
+        styles: Styles of the whole picture ("comic").
     """
 
     nouns: frozenset[str]
@@ -31,6 +32,7 @@ class Scope(Value):
     settings: frozenset[str]
     relations: frozenset[str]
     numbers: frozenset[str]
+    styles: frozenset[str] = frozenset()
 
     def reason_outside(self, criterion: Criterion) -> str | None:
         """Why a criterion cannot be judged; ``None`` where it can."""
@@ -48,6 +50,8 @@ class Scope(Value):
             case "relation", (one, other, relation, *_):
                 known = self.relations
                 wrong = [*self._unknown(one, other), *([] if relation in known else [relation])]
+            case "global", (style, *_) if self.styles:
+                wrong = [] if style in self.styles else [style]
             case _:
                 return f"the critic does not judge {criterion.kind!r} questions"
         if wrong:

@@ -11,8 +11,8 @@ def critic_scope() -> dict[str, list[str]]:
     """The world's words, by what a criterion may be about.
 
     Returns:
-        Sorted words under ``nouns``, ``attributes``, ``settings``, ``relations``, ``numbers``, in
-        the form that ``critic.scope.Scope`` reads.
+        Sorted words under ``nouns``, ``attributes``, ``settings``, ``relations``, ``numbers``,
+        ``styles``, in the form that ``critic.scope.Scope`` reads.
     """
     nouns = {*world.NOUNS, *world.PLURALS}
     tokens = {token for n in world.NOUNS.values() for token in (n.token, n.plural_token)}
@@ -26,6 +26,7 @@ def critic_scope() -> dict[str, list[str]]:
         "settings": {*world.BACKGROUNDS, *_other_names(world.BACKGROUNDS)},
         "relations": {*world.RELATIONS},
         "numbers": {*world.NUMBERS, *_other_names(world.NUMBERS)},
+        "styles": {*world.STYLES, *_other_names(world.STYLES), "pixelart", "pixelated"},
     }
     return {kind: sorted(known) for kind, known in words.items()}
 

@@ -37,6 +37,8 @@ def question(
         question("Is the background blue?", "attribute", "background", "blue"),
         question("Is the background a beach?", "entity", "beach"),
         question("Is there a banana?", "absence", "banana"),
+        question("Is this a comic drawing?", "global", "comic"),
+        question("Is this pixel art?", "global", "pixel art"),
     ],
     ids=lambda k: k.question,
 )
@@ -52,7 +54,7 @@ def test_its_world_is_in_scope(criterion: Criterion) -> None:
         (question("Are there nine cats?", "count", "cat", "9"), "'9'"),
         (question("Is the cat in the hat?", "relation", "cat", "hat", "in"), "'in'"),
         (question('Does the text "HI" appear?', "text", "HI"), "cannot read"),
-        (question("Is this an oil painting?", "global", "oil painting"), "'global'"),
+        (question("Is this an oil painting?", "global", "oil painting"), "'oil painting'"),
     ],
 )
 def test_what_lies_beyond_is_set_aside_with_a_reason(criterion: Criterion, reason: str) -> None:
@@ -189,6 +191,12 @@ def test_it_judges_in_batches_for_the_environment() -> None:
 
 def test_the_shipped_scope_is_that_of_the_world() -> None:
     assert load_scope(POCKET) == Scope.model_validate(critic_scope())
+
+
+def test_a_critic_that_declares_no_styles_judges_none() -> None:
+    told = {name: words for name, words in critic_scope().items() if name != "styles"}
+    asked = question("Is this a comic drawing?", "global", "comic")
+    assert "'global'" in (Scope.model_validate(told).reason_outside(asked) or "")
 
 
 def copy_without(folder: Path, name: str, content: bytes | None) -> Path:

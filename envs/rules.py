@@ -27,7 +27,7 @@ class Rules(Value):
         max_critic_failures: Failed judgements in a row after which the episode ends.
         threshold: Score from which a criterion counts as satisfied. Strict, because the pictures
             that are kept are those a critic errs in favour of: of what the pocket critic is 50 to
-            90 % sure of on composed pictures two thirds are there (docs/evidence.md).
+            90 % sure of on composed pictures three of five are there (docs/evidence.md).
         cost_weight: lambda, reward lost per US dollar.
         step_penalty: Reward lost per step.
         quality_weight: Weight of the critic's quality score in the potential; 0 leaves it out.

@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
@@ -154,13 +155,13 @@ def _painted(sheet: SpriteSheet, number: int, seed: int) -> list[tuple[Image.Ima
     from experts.pocket.recipes import RECIPES
     from experts.pocket.training.painted import PaintedScenes
 
-    painted = PaintedScenes(sheet, seed, 3 * number + 64)  # enough to leave some out
+    paintings = map(PaintedScenes(sheet, seed, 0).painting, count())
+    plain = (i for i, p in enumerate(paintings) if not p.doubtful and p.shown.style is None)
+    chosen = list(islice(plain, number))
+    painted = PaintedScenes(sheet, seed, max(chosen, default=-1) + 1)
     with tempfile.TemporaryDirectory() as folder:
         painted.load(Path(folder), RECIPES["painter"].folder.parent)
-    made = [painted.pair(index) for index in range(painted.count)]
-    plain = [(i, p.shown) for p, i in made if not p.doubtful and p.shown.style is None]
-    assert len(plain) >= number, "more are left out than could be foreseen"
-    return [(Image.fromarray(image), scene) for image, scene in plain[:number]]
+    return [(Image.fromarray(image), p.shown) for p, image in map(painted.pair, chosen)]
 
 
 def measure(

@@ -26,7 +26,7 @@ def critic_scope() -> dict[str, list[str]]:
         "settings": {*world.BACKGROUNDS, *_other_names(world.BACKGROUNDS)},
         "relations": {*world.RELATIONS},
         "numbers": {*world.NUMBERS, *_other_names(world.NUMBERS)},
-        "styles": {*world.STYLES, *_other_names(world.STYLES), "pixelart", "pixelated"},
+        "styles": set(_style_labels()),
     }
     return {kind: sorted(known) for kind, known in words.items()}
 
@@ -52,7 +52,7 @@ def detector_words() -> dict[str, dict[str, str]]:
         "colours": _named_so(world.COLOURS),
         "sizes": _named_so(world.SIZES),
         "backgrounds": _named_so(world.BACKGROUNDS),
-        "styles": _named_so(world.STYLES) | {"pixelart": "pixel art", "pixelated": "pixel art"},
+        "styles": _style_labels(),
         "relations": {
             **_named_so(world.RELATIONS), "to the left of": "left of", "under": "below",
             "to the right of": "right of", "over": "above", "on top of": "above",
@@ -63,6 +63,11 @@ def detector_words() -> dict[str, dict[str, str]]:
             for name in (word, *sorted(_other_names([word])))
         },
     }  # fmt: skip
+
+
+def _style_labels() -> dict[str, str]:
+    """Every word for a style, and what it is called."""
+    return _named_so(world.STYLES) | {"pixelart": "pixel art", "pixelated": "pixel art"}
 
 
 def _named_so(labels: Collection[str]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 Measures the detector on rendered scenes that it never saw: as rendered, degraded as a young
 diffusion model's pictures are, with one kind of object spoiled, which is not to be found, put into
-each style, and as the renderer of the pocket experts paints them.
+each style, as the renderer of the pocket experts paints them, and with another picture shining
+through.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from PIL import Image
 from critic.detection import Detection
 from critic.detector import POCKET_DETECTOR, DetectorEvaluator
 from experts.pocket import world
-from experts.pocket.degrade import degrade, ruin
+from experts.pocket.degrade import blend, degrade, ruin
 from experts.pocket.drawing import render
 from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.sprites import SpriteSheet
 
 PAINTED: Final = "painted"
-WAYS: Final = ("plain", "degraded", "ruined", *world.STYLES, PAINTED)
+WAYS: Final = ("plain", "degraded", "ruined", *world.STYLES, PAINTED, "blended")
 STREAM: Final = 77
 NEAR: Final = 0.4
 """Greatest distance between two centres of one object, in shares of its longest side."""
@@ -143,6 +144,9 @@ def scenes(sheet: SpriteSheet, way: str, number: int, seed: int) -> list[tuple[I
             shown = render(sheet, scene)
         if way in ("degraded", "ruined"):
             shown = degrade(shown, rng)
+        if way == "blended":
+            ghost = render(sheet, sample_scene(sheet, rng)[0])
+            shown = blend(shown, ghost, float(rng.uniform(0.08, 0.2)))
         made.append((Image.fromarray(shown), scene))
     return made
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from critic.centre_net import BOX_UNIT, STRIDE, CentreNet, Found, Outputs, look_twice, peaks
 from experts.pocket import world
-from experts.pocket.degrade import degrade, letter, ruin, worn
+from experts.pocket.degrade import blend, degrade, letter, ruin, worn
 from experts.pocket.drawing import in_style, render
 from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
@@ -139,8 +139,7 @@ class DetectorTask:
             else:
                 image = render(self.sheet, scene)
             if made and rng.random() < GHOSTED:
-                share = rng.uniform(0.1, 0.28)
-                image = (image * (1 - share) + made[-1][0] * share).astype(np.uint8)
+                image = blend(image, made[-1][0], float(rng.uniform(0.1, 0.28)))
                 scene = replace(scene, style=UNSURE)
             made.append((image, scene))
         return made

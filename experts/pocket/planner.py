@@ -75,8 +75,8 @@ def named_in(tokenizer: Any, texts: Sequence[str]) -> tuple[Tensor, list[list[st
     for row, text in enumerate(texts):
         found: dict[str, int] = {}
         for index, token in enumerate(tokenizer.tokenize(text)[: tokenizer.model_max_length - 3]):
-            if token in _NOUN_OF:
-                found.setdefault(_NOUN_OF[token], index + 1)
+            if token in NOUN_OF:
+                found.setdefault(NOUN_OF[token], index + 1)
         kinds.append(list(found)[: world.MAX_GROUPS])
         for group, spot in enumerate(list(found.values())[: world.MAX_GROUPS]):
             spots[row, group] = spot
@@ -92,9 +92,10 @@ def noun_indices(kinds: Sequence[Sequence[str]]) -> Tensor:
     return out
 
 
-_NOUN_OF = {
+NOUN_OF = {
     token: noun.name for noun in world.NOUNS.values() for token in (noun.token, noun.plural_token)
 }
+"""The kind of object that a token names."""
 
 
 class _Eye(nn.Module):

@@ -45,6 +45,8 @@ class Recipe:
         in_place: Whether what an editing model paints are objects that are there already; None:
             where one of their kind is seen.
         candidates: Plans that an editing model makes, to paint the one that covers least.
+        heeds: Whether an editing model holds its plans to the number, size and relation that an
+            instruction says.
         settings: Whether an editing model repaints backgrounds and styles as well.
         planner: Sizes of the planner that differ from the defaults of `SlotPlanner`.
     """
@@ -63,6 +65,7 @@ class Recipe:
     in_place: bool | None = False
     candidates: int = 1
     settings: bool = False
+    heeds: bool = False
     planner: tuple[tuple[str, int], ...] = ()
 
 
@@ -80,11 +83,11 @@ _ALL: Final = (
            planner=(("width", 64), ("layers", 2)), in_place=None, settings=True),
     Recipe("adder", "plan edit", _EXPERTS / "adder", 20, 1e-3, 5_000,
            operations=(("add", 0.36), ("add at relation", 0.28), ("count", 0.13), ("move", 0.1),
-                       ("replace", 0.13)), candidates=3),
+                       ("replace", 0.13)), candidates=3, heeds=True),
     Recipe("remover", "plan edit", _EXPERTS / "remover", 4, 6e-4, 1_500, start="adder",
-           operations=(("remove", 0.8), ("count", 0.2))),
+           operations=(("remove", 0.8), ("count", 0.2)), heeds=True),
     Recipe("recolourer", "plan edit", _EXPERTS / "recolourer", 4, 6e-4, 1_500, start="adder",
-           operations=(("recolour", 0.65), ("resize", 0.35)), in_place=True),
+           operations=(("recolour", 0.65), ("resize", 0.35)), in_place=True, heeds=True),
     Recipe("scenery", "edit", _EXPERTS / "scenery", 20, 9e-4, 5_000,
            operations=(("background", 0.5), ("style", 0.5)), channels=NARROW),
     Recipe("stylist", "style", _EXPERTS / "stylist", 8, 1.5e-3, 2_500),

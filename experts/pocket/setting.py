@@ -14,7 +14,7 @@ from torch import Tensor
 
 from experts.pocket import slots, world
 from experts.pocket.planner import named_in
-from experts.pocket.sight import SURE, WIDER, find
+from experts.pocket.sight import WIDER, colour_seen, find
 
 EVERYWHERE: Final = (slots.EMPTIED, 0, 0, world.NATIVE_SIZE / 2, world.NATIVE_SIZE / 2,
                      2.0 * world.NATIVE_SIZE, 0)  # fmt: skip
@@ -64,16 +64,12 @@ def objects_seen(shown: Tensor) -> list[list[float]]:
         shown: Logits of what each cell shows (labels, 16, 16).
     """
     chances = shown.float().sigmoid().cpu().numpy()
-    kinds, colours = len(slots.NOUNS), len(world.COLOURS)
     rows: list[list[float]] = []
-    for noun in range(kinds):
-        for x, y, side in find(chances[noun], chances[-1]):
-            row, col = (min(int(v // 4), chances.shape[1] - 1) for v in (y, x))
-            around = chances[kinds : kinds + colours, max(0, row - 1) : row + 2,
-                             max(0, col - 1) : col + 2].mean((1, 2))  # fmt: skip
-            paints = world.paintable(slots.NOUNS[noun]) and around.max() >= SURE
-            colour = 1 + int(around.argmax()) if paints else 0
-            rows.append([slots.PAINTED, noun, colour, x, y, max(8.0, side - WIDER), 0])
+    for kind, noun in enumerate(slots.NOUNS):
+        for box in find(chances[kind], chances[-1]):
+            x, y, side = box
+            colour = colour_seen(box, noun, chances)
+            rows.append([slots.PAINTED, kind, colour, x, y, max(8.0, side - WIDER), 0])
     return rows[: slots.SLOTS]
 
 

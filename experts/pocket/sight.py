@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from experts.pocket import slots, world
+from experts.pocket.wording import Wording, wide_of
 
 CELL: Final = 4
 SURE: Final = 0.5
@@ -34,8 +35,23 @@ MOVE_COSTS: Final = 0.12
 SIZED: Final = (world.SMALL + 1.5, world.LARGE - 1.0)
 """Planned sizes below and above which an object is to become small or large."""
 
+SAID: Final = {"small": (12.0, world.SMALL - 1.0), "large": (world.LARGE + 4.0, world.NATIVE_SIZE)}
+"""Least and greatest side, in native pixels, of what is said to be small or large."""
+
+SHRINKING_COSTS: Final = 0.01
+"""For each native pixel that a new object is smaller than planned."""
+
+OUTSIDE_COSTS: Final = 3.0
+"""Of an object that is moved far: a place outside the picture, in places that are taken."""
+
+ASTRAY_COSTS: Final = 0.3
+"""For each native pixel that a new object falls short of a relation, in places that are taken."""
+
 Box = tuple[float, float, float]
 """Centre (x, y) and longest side, in native pixels."""
+
+Beside = tuple[int, str, list[tuple[float, float]]]
+"""Kind of object, as rows have it, one of `world.RELATIONS`, and centres of the others."""
 
 
 def find(chances: NDArray[np.float32], centres: NDArray[np.float32]) -> list[Box]:
@@ -110,7 +126,11 @@ def cover(rows: Tensor, shown: Tensor) -> Tensor:
 
 
 def settle(
-    rows: Tensor, shown: Tensor, kinds: Sequence[Sequence[str]], in_place: bool | None
+    rows: Tensor,
+    shown: Tensor,
+    kinds: Sequence[Sequence[str]],
+    in_place: bool | None,
+    wordings: Sequence[Wording] | None = None,
 ) -> Tensor:
     """Moves what a plan empties, or repaints in place, to where the picture shows it.
 
@@ -123,6 +143,8 @@ def settle(
         kinds: Kinds of object that each text names.
         in_place: Whether painted objects are those that are there (another colour, another size)
             rather than new ones; None: where they are planned tells.
+        wordings: What each text says of number, size and relation, for plans to be held to; None
+            takes plans as they are.
 
     Returns:
         The rows.
@@ -131,9 +153,12 @@ def settle(
     for index, named in enumerate(kinds):
         freed: list[Box] = []
         new: list[int] = []
+        said = wordings[index] if wordings else Wording()
+        seen = {n: find(chances[index, slots.NOUNS.index(n)], chances[index, -1]) for n in named}
         for group, noun in enumerate(named):
             part = rows[index, group * slots.EACH : (group + 1) * slots.EACH]
-            found = find(chances[index, slots.NOUNS.index(noun)], chances[index, -1])
+            found = seen[noun]
+            hold(part, noun, found, said, chances[index], in_place is True)
             emptied = [i for i in range(slots.EACH) if part[i, 0] == slots.EMPTIED]
             painted = [i for i in range(slots.EACH) if part[i, 0] == slots.PAINTED]
             if found and emptied:
@@ -141,12 +166,116 @@ def settle(
                 freed += [] if painted else found
             there = _there(part, painted, found) if in_place is None else in_place
             if found and painted and there:
-                _repaint(rows[index], part, painted, found)
+                _repaint(
+                    rows[index], part, painted, found, None if not wordings else noun in said.sizes
+                )
             else:
                 new += [group * slots.EACH + i for i in painted]
         _take_place(rows[index], new, freed)
-        _make_room(rows[index], new[len(freed) :], chances[index])
+        _make_room(rows[index], new[len(freed) :], chances[index], _beside(said, seen))
     return rows
+
+
+def hold(
+    part: Tensor,
+    noun: str,
+    found: Sequence[Box],
+    said: Wording,
+    chances: NDArray[np.float32],
+    in_place: bool,
+) -> None:
+    """Holds what is planned of one kind of object to what an instruction says of it.
+
+    Args:
+        part: Its rows (`slots.EACH`, 7); changed.
+        noun: The kind.
+        found: Where the picture shows it.
+        said: The instruction.
+        chances: Chances of what each cell shows (labels, 16, 16).
+        in_place: As in `settle`.
+    """
+    emptied, painted = ((part[:, 0] == k) for k in (slots.EMPTIED, slots.PAINTED))
+    number, sized = said.counts.get(noun), noun in said.sizes
+    moves = said.relation is not None and said.relation[0] == noun
+    changes = bool(emptied.any() and painted.any()) and (moves or sized)
+    if found and emptied.any() and not painted.any() and (moves or (in_place and sized)):
+        _paint_like(part, noun, found, chances)
+    elif found and number and not in_place and not changes:
+        more = number - len(found)
+        if more > 0:
+            part[emptied, 0] = slots.ABSENT
+            _paint_more(part, noun, found, more, chances)
+        elif more < 0:
+            _empty_some(part, found, -more)
+    if noun in said.sizes:
+        low, high = SAID[said.sizes[noun]]
+        at = part[:, 0] == slots.PAINTED
+        part[at, 5] = part[at, 5].clamp(min=low, max=high)
+
+
+def colour_seen(box: Box, noun: str, chances: NDArray[np.float32]) -> int:
+    """The colour that an object is seen in, as rows have it: 0 for its own.
+
+    Args:
+        box: Where it is.
+        noun: Its kind.
+        chances: Chances of what each cell shows (labels, 16, 16).
+    """
+    kinds = len(slots.NOUNS)
+    row, col = (min(int(v // CELL), chances.shape[1] - 1) for v in (box[1], box[0]))
+    near = np.s_[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2]
+    around = chances[kinds : kinds + len(world.COLOURS), *near].mean((1, 2))
+    return 1 + int(around.argmax()) if world.paintable(noun) and around.max() >= SURE else 0
+
+
+def _paint_like(
+    part: Tensor, noun: str, found: Sequence[Box], chances: NDArray[np.float32]
+) -> None:
+    """Plans to paint what is seen anew, in rows that are free or else in those that empty it."""
+    kind = slots.NOUNS.index(noun)
+    free = [i for i in range(slots.EACH) if part[i, 0] != slots.EMPTIED] or [slots.EACH - 1]
+    for i, box in zip(free, found, strict=False):
+        x, y, side = box
+        row = [
+            slots.PAINTED,
+            kind,
+            colour_seen(box, noun, chances),
+            x,
+            y,
+            max(8.0, side - WIDER),
+            0,
+        ]
+        part[i] = torch.tensor(row, dtype=part.dtype)
+
+
+def _paint_more(
+    part: Tensor, noun: str, found: Sequence[Box], more: int, chances: NDArray[np.float32]
+) -> None:
+    """Plans to paint so many more, like the first that is planned, else like the first seen."""
+    painted = [i for i in range(slots.EACH) if part[i, 0] == slots.PAINTED]
+    free = [i for i in range(slots.EACH) if i not in painted]
+    for i in painted[more:]:
+        part[i, 0] = slots.ABSENT
+    if not painted:
+        _paint_like(part, noun, found[:1], chances)
+        painted, free = free[:1], free[1:]
+    for i in free[: max(0, more - len(painted))]:
+        part[i] = part[painted[0]]
+
+
+def _empty_some(part: Tensor, found: Sequence[Box], number: int) -> None:
+    """Plans to empty so many of those seen, the last of them first: they are the least sure."""
+    part[:, 0] = slots.ABSENT
+    for i, (x, y, side) in zip(range(slots.EACH), found[-number:], strict=False):
+        part[i, 0], part[i, 3], part[i, 4], part[i, 5] = slots.EMPTIED, x, y, side + CELL
+
+
+def _beside(said: Wording, seen: Mapping[str, Sequence[Box]]) -> Beside | None:
+    """Where new objects are to stand, if that is said and the others are seen."""
+    if said.relation is None or not (others := seen.get(said.relation[2])):
+        return None
+    noun, relation, _ = said.relation
+    return slots.NOUNS.index(noun), relation, [(x, y) for x, y, _ in others]
 
 
 def others(rows: Tensor, shown: Tensor, in_place: bool | None) -> Tensor:
@@ -206,39 +335,81 @@ def _kinds(rows: Tensor, kind: int) -> set[int]:
     return {int(noun) for noun in rows[rows[:, 0] == kind][:, 1]}
 
 
-def _make_room(rows: Tensor, new: list[int], chances: NDArray[np.float32]) -> None:
-    """Moves new objects a little, to where they cover least of what stays."""
+def _make_room(
+    rows: Tensor,
+    new: list[int],
+    chances: NDArray[np.float32],
+    beside: Beside | None,
+) -> None:
+    """Moves new objects a little, to where they cover least of what stays.
+
+    What is to stand beside others is moved as far as that takes.
+    """
+    reach = REACH_OF_MOVES if beside is None else world.NATIVE_SIZE
     emptied = _kinds(rows, slots.EMPTIED)
     stay = [i for i in range(len(slots.NOUNS)) if i not in emptied]
     shows = 1 - np.prod(1 - chances[stay], 0)
     taken = np.kron(shows, np.ones((CELL, CELL), np.float32))
-    around = np.pad(taken, REACH_OF_MOVES, constant_values=1.0)
+    shift = np.arange(-reach, reach + 1)
+    far = (shift[:, None] ** 2 + shift[None, :] ** 2) ** 0.5 / REACH_OF_MOVES
+    around = np.pad(taken, reach, constant_values=1.0 if beside is None else OUTSIDE_COSTS)
     for i in new:
         x, y, size = (float(v) for v in rows[i, 3:6])
-        side = max(2, round(size))
-        left, top = round(x - size / 2), round(y - size / 2)
-        inside = np.lib.stride_tricks.sliding_window_view(around, (side, side))
-        shift = np.arange(-REACH_OF_MOVES, REACH_OF_MOVES + 1)
-        spots_y = np.clip(top + shift + REACH_OF_MOVES, 0, len(inside) - 1)
-        spots_x = np.clip(left + shift + REACH_OF_MOVES, 0, len(inside) - 1)
-        covered = inside[np.ix_(spots_y, spots_x)].mean((2, 3))
-        far = (shift[:, None] ** 2 + shift[None, :] ** 2) ** 0.5 / REACH_OF_MOVES
-        row, col = np.unravel_index(int((covered + MOVE_COSTS * far).argmin()), covered.shape)
-        rows[i, 3], rows[i, 4] = x + float(shift[col]), y + float(shift[row])
-        low_y, low_x = spots_y[row], spots_x[col]
-        around[low_y : low_y + side, low_x : low_x + side] = 1.0
+        best: tuple[float, ...] | None = None
+        for side in _sides(size):
+            spots_y, spots_x = (
+                np.clip(round(v - side / 2) + shift + reach, 0, len(around) - side) for v in (y, x)
+            )
+            cost = _means(around, side)[np.ix_(spots_y, spots_x)] + MOVE_COSTS * far
+            if beside is not None and int(rows[i, 1]) == beside[0]:
+                place = x + shift[None, :], y + shift[:, None]
+                cost = cost + ASTRAY_COSTS * wide_of(beside[1], *place, beside[2])
+            row, col = np.unravel_index(int(cost.argmin()), cost.shape)
+            total = float(cost[row, col]) + SHRINKING_COSTS * (size - side)
+            if best is None or total < best[0]:
+                best = (total, side, shift[col], shift[row], spots_x[col], spots_y[row])
+        assert best is not None
+        _, taken_side, right, down, low_x, low_y = best
+        rows[i, 3], rows[i, 4] = x + float(right), y + float(down)
+        if taken_side < round(size):
+            rows[i, 5] = float(taken_side)
+        around[int(low_y) : int(low_y + taken_side), int(low_x) : int(low_x + taken_side)] = 1.0
 
 
-def _repaint(rows: Tensor, part: Tensor, painted: list[int], found: list[Box]) -> None:
-    """Paints objects where they are; what becomes smaller is emptied first."""
+def _means(values: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+    """Mean of every square of a side, by where its upper left corner is."""
+    sums = np.pad(values.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+    squares: NDArray[np.float64] = (
+        sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    )
+    return squares / side**2
+
+
+def _sides(size: float) -> list[int]:
+    """The sides, in whole native pixels, that a new object may have: its own, or somewhat less."""
+    side = max(2, round(size))
+    if side <= world.SMALL + 3:
+        return [side]
+    least = world.LARGE + 2 if side > world.LARGE else world.SMALL + 3
+    return sorted({side, max(least, round(0.85 * side)), max(least, round(0.7 * side))})[::-1]
+
+
+def _repaint(
+    rows: Tensor, part: Tensor, painted: list[int], found: list[Box], sized: bool | None
+) -> None:
+    """Paints objects where they are; what becomes smaller is emptied first.
+
+    Whether another size is asked for the plan tells, where it is not said.
+    """
     first = part[painted[0]].clone()
     planned = float(first[5])
-    resized = planned < SIZED[0] or planned > SIZED[1]
+    resized = sized if sized is not None else planned < SIZED[0] or planned > SIZED[1]
     part[:, 0] = slots.ABSENT
     for i, (x, y, side) in enumerate(found[: slots.EACH]):
         part[i] = first
-        part[i, 3], part[i, 4] = x, y
-        part[i, 5] = planned if resized else max(side - WIDER, float(world.SMALL - 3))
+        part[i, 5] = size = planned if resized else max(side - WIDER, float(world.SMALL - 3))
+        half = size / 2 if resized else 0.0
+        part[i, 3], part[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
     free = [i for i in range(len(rows)) if rows[i, 0] == slots.ABSENT]
     smaller = [box for box in found[: slots.EACH] if resized and box[2] > planned]
     for i, (x, y, side) in zip(free, smaller, strict=False):

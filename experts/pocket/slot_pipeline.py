@@ -26,6 +26,7 @@ from experts.pocket.sharing import check_generators, encode_text, load_part, loa
 from experts.pocket.sight import SURE, cover, others, settle
 from experts.pocket.sight_net import SightNet
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
+from experts.pocket.wording import wording_of
 from experts.pocket.world import NATIVE_SIZE
 
 PLANNING_STEPS = 4
@@ -182,6 +183,7 @@ class PocketRepaintPipeline(_SlotPipeline):
         in_place: Whether what is painted are objects that are there already; None: those that are
             planned where one of their kind is seen.
         candidates: Plans of an edit, of which the one that covers least is painted.
+        heeds: Whether plans are held to the number, size and relation that an instruction says.
         settings: Whether it changes backgrounds and styles as well.
     """
 
@@ -203,13 +205,16 @@ class PocketRepaintPipeline(_SlotPipeline):
         in_place: bool | None = False,
         candidates: int = 1,
         settings: bool = False,
+        heeds: bool = False,
     ) -> None:
         super().__init__(
             planner, layout_map, unet, text_encoder, tokenizer, scheduler, native_size,
             shared_sha256,
         )  # fmt: skip
         self.register_modules(sight=sight)
-        self.register_to_config(in_place=in_place, candidates=candidates, settings=settings)
+        self.register_to_config(
+            in_place=in_place, candidates=candidates, settings=settings, heeds=heeds
+        )
 
     def _freest(self, prompts: list[str], generator: Any, seen: Tensor, shown: Tensor) -> Tensor:
         """Of several plans for each prompt, the one that paints over least of what is there."""
@@ -279,7 +284,10 @@ class PocketRepaintPipeline(_SlotPipeline):
         _, seen, _ = self.planner.look(before, noun_indices(kinds).to(before.device))
         shown, setting = self.sight(before)
         rows = self._freest(prompts, generator, seen, shown)
-        rows = settle(rows, shown, kinds, self.config.in_place)
+        said = None
+        if self.config.heeds:
+            said = [wording_of(self.tokenizer, text) for text in prompts]
+        rows = settle(rows, shown, kinds, self.config.in_place, said)
         kept = others(rows, shown, self.config.in_place)
         told = setting_texts(setting)
         if self.config.settings:
@@ -370,6 +378,7 @@ def export_pipeline(planner: SlotPlanner, recipe: Recipe, folder: Path, text: Pa
             in_place=recipe.in_place,
             candidates=recipe.candidates,
             settings=recipe.settings,
+            heeds=recipe.heeds,
         )
     else:
         pipeline = PocketTextToImagePipeline(**parts)

@@ -10,6 +10,7 @@ from experts.pocket import slots
 from experts.pocket.labels import LABELS
 from experts.pocket.sight import CELL, find, others, settle
 from experts.pocket.slot_pipeline import outside
+from experts.pocket.wording import Wording
 
 CAR, TREE = slots.NOUNS.index("car"), slots.NOUNS.index("tree")
 
@@ -95,3 +96,63 @@ def test_what_becomes_smaller_is_emptied_first() -> None:
     assert rows[0, 0].tolist()[3:6] == [22, 22, 14]
     emptied = rows[0][rows[0, :, 0] == slots.EMPTIED]
     assert emptied[:, 3:6].tolist() == [[22, 22, 7 * CELL + CELL]]
+
+
+def _kinds(rows: torch.Tensor, noun: int) -> tuple[int, int]:
+    """How many of a kind are painted and how many emptied."""
+    own = rows[0][rows[0, :, 1] == noun]
+    return tuple(int((own[:, 0] == kind).sum()) for kind in (slots.PAINTED, slots.EMPTIED))  # type: ignore[return-value]
+
+
+def test_a_plan_paints_as_many_as_are_still_missing() -> None:
+    planned = _rows((0, [slots.PAINTED, CAR, 0, 50, 50, 16, 0]))
+    shown = _shown(car=(1, 1, 5, 5))
+    assert _kinds(settle(planned.clone(), shown, [["car"]], False), CAR) == (1, 0)
+    rows = settle(planned, shown, [["car"]], False, [Wording({"car": 4})])
+    assert _kinds(rows, CAR) == (3, 0)
+    places = [tuple(row[3:5].tolist()) for row in rows[0] if row[0] == slots.PAINTED]
+    assert len(set(places)) == 3
+
+
+def test_a_plan_empties_as_many_as_are_too_many() -> None:
+    shown = _shown(car=(1, 1, 4, 4))
+    shown[0, CAR, 9:13, 9:13] = shown[0, -1, 11, 11] = 6.0
+    planned = _rows((0, [slots.PAINTED, CAR, 0, 50, 20, 16, 0]))
+    rows = settle(planned, shown, [["car"]], False, [Wording({"car": 1})])
+    assert _kinds(rows, CAR) == (0, 1)
+
+
+def test_a_plan_that_only_takes_away_what_is_to_be_moved_paints_it_too() -> None:
+    shown = _shown(car=(2, 2, 6, 6), tree=(2, 7, 6, 11))
+    planned = _rows((0, [slots.EMPTIED, CAR, 0, 16, 16, 20, 0]))
+    said = Wording(relation=("car", "right of", "tree"))
+    rows = settle(planned, shown, [["car", "tree"]], False, [said])
+    assert _kinds(rows, CAR) == (1, 1)
+    painted = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    assert painted[3] >= 36 + 10
+    assert abs(painted[4] - 16) <= 10
+
+
+def test_a_new_object_is_moved_to_where_it_is_asked_for() -> None:
+    planned = _rows((0, [slots.PAINTED, CAR, 0, 12, 50, 18, 0]))
+    shown = _shown(tree=(6, 4, 10, 8))
+    said = [Wording(relation=("car", "above", "tree"))]
+    y = float(settle(planned.clone(), shown, [["car", "tree"]], False, said)[0, 0, 4])
+    assert y <= 32 - 10
+    unread = float(settle(planned, shown, [["car", "tree"]], False)[0, 0, 4])
+    assert unread > 32
+
+
+def test_small_and_large_are_plain_to_see() -> None:
+    for size, low, high in (("small", 12, 14), ("large", 33, 64)):
+        planned = _rows((0, [slots.PAINTED, CAR, 0, 20, 20, 20, 0]))
+        shown = _shown(car=(2, 2, 7, 7))
+        rows = settle(planned, shown, [["car"]], True, [Wording(sizes={"car": size})])
+        assert low <= rows[0, 0, 5] <= high
+
+
+def test_a_new_object_is_painted_smaller_rather_than_over_others() -> None:
+    planned = _rows((0, [slots.PAINTED, TREE, 0, 32, 32, 28, 0]))
+    shown = _shown(car=(0, 0, 16, 5), bus=(0, 10, 16, 16))
+    rows = settle(planned, shown, [["tree"]], False)
+    assert 18 <= rows[0, 0, 5] < 28

@@ -29,6 +29,7 @@ from experts.pocket.scope import detector_words
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.losses import UNKNOWN, known_cross_entropy
 from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
 Bytes = NDArray[np.uint8]
@@ -50,7 +51,7 @@ RESTYLED: Final = 0.25
 """Share of rendered pictures that are put into a style, whatever theirs was."""
 WORN: Final = 0.5
 """Share of pictures that are degraded, of which one in five is left as it is."""
-PAINTED: Final = 0.4
+PAINTED: Final = 0.5
 """Share of pictures that the renderer painted, of a seed of their own: what is to be measured."""
 STYLE_WEIGHS: Final = 1.0
 """Weight of the loss of the style."""
@@ -214,7 +215,7 @@ class DetectorTask:
         """Focal loss of the centres, and what is read off at them and of the whole picture."""
         rng = np.random.default_rng([self.seed, STREAM, step])
         images, truth = self.batch_of(rng, self.batch)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             out = self.net(to_tensor(images, self.device))
         index, row, col = truth["places"].unbind(1)
         count = max(1, len(index))

@@ -30,6 +30,7 @@ from experts.pocket.scenes import Scene
 from experts.pocket.sharing import encode_text, load_part, load_text_encoder
 from experts.pocket.slots import empty_box, row_of, rows_of
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
 FACTOR = 2
@@ -250,7 +251,7 @@ class DiffusionTask:
             both = torch.from_numpy(np.stack([item[4] for item in drawn])).to(self.device)
             rows = torch.where((sigma > PARTLY_BELOW)[:, None, None], both[:, 0], both[:, 1])
             layout = self.denoiser.layout(rows, world.NATIVE_SIZE // FACTOR)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             with torch.no_grad():
                 states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
             guess, gate = predict(self.denoiser.unet, noisy, sigma, states, mask, before, layout)

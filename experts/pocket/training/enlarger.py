@@ -33,6 +33,7 @@ from experts.pocket.sampling import sample_scene
 from experts.pocket.scenes import Scene
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
 EDGES_WEIGH = 1.0
@@ -143,7 +144,7 @@ class EnlargerTask:
             small += some
             large += [drawn] * len(some)
         given, wanted = to_tensor(small, self.device), to_tensor(large, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             made = enlarge(self.unet, given.contiguous(memory_format=torch.channels_last))
         off = made - wanted
         pixels = _charbonnier(off)

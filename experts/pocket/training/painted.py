@@ -27,6 +27,7 @@ from experts.pocket.sight import CELL
 from experts.pocket.slot_pipeline import PocketTextToImagePipeline, outside
 from experts.pocket.slots import EMPTIED, PAINTED, in_groups
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
 BATCH = 32
@@ -259,7 +260,7 @@ class PaintedScenes:
         kept = torch.from_numpy(np.stack([self._kept(p) for p in paintings]))[:, None]
         edits = torch.tensor([p.before is not None for p in paintings])[:, None, None, None]
         stays = outside(rows, SIZE, kept) * edits
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), mixed(torch.device("cpu")):
             pixels = pipeline.paint(
                 [p.told for p in paintings], rows, STEPS, torch.Generator().manual_seed(seed),
                 (old, stays.float()),

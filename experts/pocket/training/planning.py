@@ -30,6 +30,7 @@ from experts.pocket.sharing import encode_text, load_text_encoder
 from experts.pocket.sight import CELL
 from experts.pocket.slots import EMPTIED, PAINTED, SLOTS, in_groups
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.sight import setting_loss, setting_of, sight_loss
 from experts.pocket.training.tensors import to_tensor
 
@@ -124,7 +125,7 @@ class PlanTask:
             labels.append(patch_labels(self.sheet, scene, CELL))
             settings.append(setting_of(scene))
         nouns = torch.full((self.batch, world.MAX_GROUPS), -1, device=self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             shown, _, setting = self.planner.look(to_tensor(images, self.device), nouns)
         sight, ground = sight_loss(shown, labels), setting_loss(setting, settings)
         return sight + ground, {"sight": float(sight.detach()), "setting": float(ground.detach())}
@@ -146,7 +147,7 @@ class PlanTask:
         level = torch.sigmoid(0.5 + torch.randn(len(drawn), generator=source)).to(self.device)
         pure = torch.rand(len(drawn), generator=source).to(self.device) < 0.15
         level = torch.where(pure, torch.ones_like(level), level)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             with torch.no_grad():
                 states, mask = encode_text(self.tokenizer, self.text_encoder, texts)
             seen, sight = None, torch.zeros((), device=self.device)

@@ -23,6 +23,7 @@ from experts.pocket.sight_net import SETTINGS, SightNet
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.training.losses import known_cross_entropy
 from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
 SOFTENED = 0.6
@@ -58,7 +59,7 @@ class SightTask:
         drawn = [self._pictured(rng) for _ in range(self.batch)]
         labels = [patch_labels(self.sheet, scene, CELL) for _, scene in drawn]
         settings = [setting_of(scene) for _, scene in drawn]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             shown, setting = self.sight(to_tensor([image for image, _ in drawn], self.device))
         sight = sight_loss(shown, labels)
         ground = setting_loss(setting, settings)

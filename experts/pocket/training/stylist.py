@@ -20,6 +20,7 @@ from experts.pocket.sharing import encode_text, load_text_encoder
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.stylist import PocketStylePipeline, StyleNet
 from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
 Bytes = NDArray[np.uint8]
@@ -100,7 +101,7 @@ class StylistTask:
         noise = torch.from_numpy(np.stack(grains)).to(self.device)
         with torch.no_grad():
             states, _ = encode_text(self.tokenizer, self.text_encoder, texts)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             made = self.stylist(given, states[:, 0], noise)
         off = made - wanted
         pixels = off.abs().mean()

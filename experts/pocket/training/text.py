@@ -24,6 +24,7 @@ from experts.pocket.language import caption
 from experts.pocket.sampling import sample_scene
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
+from experts.pocket.training.precision import mixed
 
 MAX_TOKENS = 48
 WIDTH = 128
@@ -108,7 +109,7 @@ class TextTask:
             torch.from_numpy(array).to(self.device)
             for array in label(told, ids.numpy(), self.tokenizer)
         )
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             out = self.reader(ids.to(self.device), tokens["attention_mask"].to(self.device))
         noun_logits, place_logits, text_logits = (part.float() for part in out)
         noun_loss, noun_right = _classify(noun_logits, nouns, NOUN_CLASSES)

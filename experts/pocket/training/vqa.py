@@ -34,6 +34,7 @@ from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.losses import UNKNOWN, known_cross_entropy
 from experts.pocket.training.painted import PaintedScenes
+from experts.pocket.training.precision import mixed
 from experts.pocket.training.sight import setting_loss, setting_of
 from experts.pocket.training.tensors import to_tensor
 
@@ -316,7 +317,7 @@ class CriticTask:
             batch["pixels"] = to_tensor([image for image, *_ in made], self.device)
         else:
             batch = self.batch_of(rng, self.batch, QUESTIONS)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed(self.device):
             seen, dense, setting = self.critic.look(batch["pixels"])
             out = None
             if not looking:

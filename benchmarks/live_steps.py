@@ -40,7 +40,8 @@ def main() -> None:
         passed = next((s for s, r in curve if r >= router["return"]), None)
         found["trainings"][name] = {"curve": curve, "passed": passed}
         said = " ".join(f"{steps}: {gained:.3f}" for steps, gained in curve)
-        print(f"{name}: {said}\n  passes the router after {passed or 'more'} live steps")
+        after = "more" if passed is None else passed
+        print(f"{name}: {said}\n  passes the router after {after} live steps")
     write(options.json, found)
 
 

@@ -166,9 +166,7 @@ def settle(
                 freed += [] if painted else found
             there = _there(part, painted, found) if in_place is None else in_place
             if found and painted and there:
-                _repaint(
-                    rows[index], part, painted, found, None if not wordings else noun in said.sizes
-                )
+                _repaint(rows[index], part, painted, found, noun in said.sizes)
             else:
                 new += [group * slots.EACH + i for i in painted]
         _take_place(rows[index], new, freed)
@@ -394,21 +392,19 @@ def _sides(size: float) -> list[int]:
     return sorted({side, max(least, round(0.85 * side)), max(least, round(0.7 * side))})[::-1]
 
 
-def _repaint(
-    rows: Tensor, part: Tensor, painted: list[int], found: list[Box], sized: bool | None
-) -> None:
+def _repaint(rows: Tensor, part: Tensor, painted: list[int], found: list[Box], sized: bool) -> None:
     """Paints objects where they are; what becomes smaller is emptied first.
 
-    Whether another size is asked for the plan tells, where it is not said.
+    Whether another size is asked for is said (`sized`), or the plan tells.
     """
     first = part[painted[0]].clone()
     planned = float(first[5])
-    resized = sized if sized is not None else planned < SIZED[0] or planned > SIZED[1]
+    resized = sized or planned < SIZED[0] or planned > SIZED[1]
     part[:, 0] = slots.ABSENT
     for i, (x, y, side) in enumerate(found[: slots.EACH]):
         part[i] = first
         part[i, 5] = size = planned if resized else max(side - WIDER, float(world.SMALL - 3))
-        half = size / 2 if resized else 0.0
+        half = size / 2 if sized else 0.0
         part[i, 3], part[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
     free = [i for i in range(len(rows)) if rows[i, 0] == slots.ABSENT]
     smaller = [box for box in found[: slots.EACH] if resized and box[2] > planned]

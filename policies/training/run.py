@@ -158,6 +158,8 @@ class Training:
             )
             model = self._model(stage, training)
             self._since = time.monotonic()
+            if at.stage and at.best_return is None:
+                self._start(stage, model, valid)
             while at.leg < legs and not self._enough():
                 self._leg(stage, model, recorder, valid)
         finally:
@@ -168,7 +170,7 @@ class Training:
     def _same_world(self, stage: Stage, world: World) -> None:
         """Refuses to go on with a stage in another world than it began in."""
         begun = self._at.worlds.get(stage.name)
-        if not self._at.leg or begun is None:
+        if self._at.best_return is None or begun is None:
             return
         now = world.fingerprints
         changed = sorted(k for k in {*begun, *now} if begun.get(k) != now.get(k))
@@ -220,6 +222,17 @@ class Training:
         except AssertionError:  # tensorboard is not installed: the log still has the figures
             return []
 
+    def _start(self, stage: Stage, model: ComposePPO, held_out: World) -> None:
+        """Validates what the stage before ended with: a leg counts only if it betters that."""
+        at = self._at
+        valid = self._validated(model, held_out)
+        at.best, at.best_return = at.policy, valid["return"]
+        figures = self._figures(stage, valid, {}, better=True)
+        at.history.append(figures)
+        at.save(self.folder / CHECKPOINT)
+        self._log(figures)
+        self.watcher.leg(figures)
+
     def _leg(self, stage: Stage, model: ComposePPO, recorder: Recorder, held_out: World) -> None:
         """One leg, its validation and its checkpoint."""
         config, at = self.config, self._at
@@ -237,16 +250,13 @@ class Training:
         venv.seed(seed)
         model.learn(config.leg(stage), callback=recorder, reset_num_timesteps=False)
         scorer = model.policy.scorer
-        scorer.eval()
-        valid = play(greedy(scorer, model.device), held_out.venv, config.validation.seed)
+        valid = self._validated(model, held_out)
         at.leg, at.steps = at.leg + 1, model.num_timesteps
-        now = time.monotonic()
-        at.seconds, self._since = at.seconds + now - self._since, now
         at.policy = _copied(scorer.state_dict())
         at.optimizer = model.policy.optimizer.state_dict()
         better = at.best_return is None or valid["return"] > at.best_return + config.validation.gain
         at.stale = 0 if better else at.stale + 1
-        figures = self._figures(stage, recorder, valid, better)
+        figures = self._figures(stage, valid, recorder.latest, better=better)
         at.history.append(figures)
         if better:
             at.best, at.best_return = at.policy, valid["return"]
@@ -259,8 +269,22 @@ class Training:
         self._log(figures)
         self.watcher.leg(figures)
 
+    def _validated(self, model: ComposePPO, held_out: World) -> dict[str, float]:
+        """What the held-out episodes bring; counts the time since that was last counted."""
+        scorer = model.policy.scorer
+        scorer.eval()
+        valid = play(greedy(scorer, model.device), held_out.venv, self.config.validation.seed)
+        now = time.monotonic()
+        self._at.seconds, self._since = self._at.seconds + now - self._since, now
+        return valid
+
     def _figures(
-        self, stage: Stage, recorder: Recorder, valid: Mapping[str, float], better: bool
+        self,
+        stage: Stage,
+        valid: Mapping[str, float],
+        learned: Mapping[str, float],
+        *,
+        better: bool,
     ) -> dict[str, Any]:
         return {
             "stage": stage.name,
@@ -269,7 +293,7 @@ class Training:
             "seconds": round(self._at.seconds, 1),
             "best": better,
             **{f"validation/{k}": round(v, 5) for k, v in valid.items()},
-            **{k: round(v, 5) for k, v in recorder.latest.items()},
+            **{k: round(v, 5) for k, v in learned.items()},
         }
 
     def _export(self) -> None:

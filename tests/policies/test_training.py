@@ -99,7 +99,7 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, rollouts: int) 
         for f in ("whole", "cut")
     ]
     for log in logs:
-        assert len(log) == 6
+        assert len(log) == 7  # three legs a stage, and where the second begins
         for figures in log:
             del figures["seconds"]
     assert logs[0] == logs[1]
@@ -135,7 +135,28 @@ def test_a_stage_ends_early_without_a_better_validation(tmp_path: Path) -> None:
     )
     Training(asked, tmp_path, bandits()).run()
     log = [json.loads(x) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [(f["stage"], f["leg"]) for f in log] == [("one", 1), ("one", 2), ("two", 1), ("two", 2)]
+    assert [(f["stage"], f["leg"]) for f in log] == [("one", 1), ("one", 2), ("two", 0), ("two", 1)]
+
+
+def test_a_stage_keeps_what_the_one_before_learned_where_it_learns_nothing_better(
+    tmp_path: Path,
+) -> None:
+    asked = config(
+        validation={"episodes": 16, "gain": 100.0},
+        stages=[{"name": n, "steps": 64, "envs": 4} for n in ("one", "two")],
+    )
+    Training(asked, tmp_path, bandits()).run()
+    log = [json.loads(x) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    ends = [(f["stage"], f["leg"], f["steps"], f["best"]) for f in log]
+    assert ends == [("one", 1, 64, True), ("two", 0, 64, True), ("two", 1, 128, False)]
+    assert log[0]["validation/return"] == log[1]["validation/return"]
+    best = Checkpoint.load(tmp_path / "checkpoint.pt").policy
+    assert best is not None
+    alone = tmp_path / "alone"
+    Training(config(stages=[{"name": "one", "steps": 64, "envs": 4}]), alone, bandits()).run()
+    first = Checkpoint.load(alone / "checkpoint.pt").policy
+    assert first is not None
+    assert all(torch.equal(first[name], best[name]) for name in best)
 
 
 def test_what_is_logged(tmp_path: Path) -> None:
@@ -165,7 +186,7 @@ def test_stages_with_pixels_are_run_only_when_asked_for(tmp_path: Path) -> None:
     Training(config(stages=stages), tmp_path / "dry", bandits(), live=True).run(resume=True)
     assert same(exported(tmp_path / "dry"), exported(tmp_path / "live"))
     ran = {f: (tmp_path / f / "log.jsonl").read_text().count("\n") for f in ("dry", "live")}
-    assert ran == {"dry": 2, "live": 2}
+    assert ran == {"dry": 3, "live": 3}  # the second stage begins with a validation
 
 
 def test_a_folder_is_not_trained_in_twice(tmp_path: Path) -> None:

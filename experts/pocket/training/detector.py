@@ -51,7 +51,7 @@ RESTYLED: Final = 0.25
 """Share of rendered pictures that are put into a style, whatever theirs was."""
 WORN: Final = 0.5
 """Share of pictures that are degraded, of which one in five is left as it is."""
-PAINTED: Final = 0.5
+PAINTED: Final = 0.4
 """Share of pictures that the renderer painted, of a seed of their own: what is to be measured."""
 STYLE_WEIGHS: Final = 1.0
 """Weight of the loss of the style."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from experts.pocket import slots, world
 from experts.pocket.planner import named_in
-from experts.pocket.sight import WIDER, colour_seen, find
+from experts.pocket.sight import find, row_seen
 
 EVERYWHERE: Final = (slots.EMPTIED, 0, 0, world.NATIVE_SIZE / 2, world.NATIVE_SIZE / 2,
                      2.0 * world.NATIVE_SIZE, 0)  # fmt: skip
@@ -64,12 +64,11 @@ def objects_seen(shown: Tensor) -> list[list[float]]:
         shown: Logits of what each cell shows (labels, 16, 16).
     """
     chances = shown.float().sigmoid().cpu().numpy()
-    rows: list[list[float]] = []
-    for kind, noun in enumerate(slots.NOUNS):
-        for box in find(chances[kind], chances[-1]):
-            x, y, side = box
-            colour = colour_seen(box, noun, chances)
-            rows.append([slots.PAINTED, kind, colour, x, y, max(8.0, side - WIDER), 0])
+    rows = [
+        row_seen(box, noun, chances)
+        for kind, noun in enumerate(slots.NOUNS)
+        for box in find(chances[kind], chances[-1])
+    ]
     return rows[: slots.SLOTS]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -204,46 +204,46 @@ def hold(
             part[emptied, 0] = slots.ABSENT
             _paint_more(part, noun, found, more, chances)
         elif more < 0:
-            _empty_some(part, found, -more)
+            # Which of them is left to `_empty`, which knows where they are.
+            part[:, 0] = slots.ABSENT
+            part[:-more, 0] = slots.EMPTIED
     if noun in said.sizes:
         low, high = SAID[said.sizes[noun]]
         at = part[:, 0] == slots.PAINTED
         part[at, 5] = part[at, 5].clamp(min=low, max=high)
 
 
-def colour_seen(box: Box, noun: str, chances: NDArray[np.float32]) -> int:
-    """The colour that an object is seen in, as rows have it: 0 for its own.
+def row_seen(box: Box, noun: str, chances: NDArray[np.float32]) -> list[float]:
+    """The row that paints an object as it is seen: its kind, colour, place and size.
 
     Args:
         box: Where it is.
         noun: Its kind.
         chances: Chances of what each cell shows (labels, 16, 16).
     """
+    x, y, side = box
     kinds = len(slots.NOUNS)
-    row, col = (min(int(v // CELL), chances.shape[1] - 1) for v in (box[1], box[0]))
+    row, col = (min(int(v // CELL), chances.shape[1] - 1) for v in (y, x))
     near = np.s_[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2]
     around = chances[kinds : kinds + len(world.COLOURS), *near].mean((1, 2))
-    return 1 + int(around.argmax()) if world.paintable(noun) and around.max() >= SURE else 0
+    paints = world.paintable(noun) and around.max() >= SURE
+    colour = 1 + int(around.argmax()) if paints else 0
+    return [slots.PAINTED, slots.NOUNS.index(noun), colour, x, y, max(8.0, side - WIDER), 0]
+
+
+def _row_emptied(noun: int, box: Box) -> list[float]:
+    """The row that empties the place of an object that is seen."""
+    x, y, side = box
+    return [slots.EMPTIED, noun, 0, x, y, side + CELL, 0]
 
 
 def _paint_like(
     part: Tensor, noun: str, found: Sequence[Box], chances: NDArray[np.float32]
 ) -> None:
     """Plans to paint what is seen anew, in rows that are free or else in those that empty it."""
-    kind = slots.NOUNS.index(noun)
     free = [i for i in range(slots.EACH) if part[i, 0] != slots.EMPTIED] or [slots.EACH - 1]
     for i, box in zip(free, found, strict=False):
-        x, y, side = box
-        row = [
-            slots.PAINTED,
-            kind,
-            colour_seen(box, noun, chances),
-            x,
-            y,
-            max(8.0, side - WIDER),
-            0,
-        ]
-        part[i] = torch.tensor(row, dtype=part.dtype)
+        part[i] = torch.tensor(row_seen(box, noun, chances), dtype=part.dtype)
 
 
 def _paint_more(
@@ -259,13 +259,6 @@ def _paint_more(
         painted, free = free[:1], free[1:]
     for i in free[: max(0, more - len(painted))]:
         part[i] = part[painted[0]]
-
-
-def _empty_some(part: Tensor, found: Sequence[Box], number: int) -> None:
-    """Plans to empty so many of those seen, the last of them first: they are the least sure."""
-    part[:, 0] = slots.ABSENT
-    for i, (x, y, side) in zip(range(slots.EACH), found[-number:], strict=False):
-        part[i, 0], part[i, 3], part[i, 4], part[i, 5] = slots.EMPTIED, x, y, side + CELL
 
 
 def _beside(said: Wording, seen: Mapping[str, Sequence[Box]]) -> Beside | None:
@@ -317,9 +310,8 @@ def _empty(part: Tensor, emptied: list[int], painted: list[int], found: list[Box
     free = [i for i in range(slots.EACH) if i not in painted]
     for i in free:
         part[i, 0] = slots.ABSENT
-    for i, (x, y, side) in zip(free, found if everything else found[: len(emptied)], strict=False):
-        row = [slots.EMPTIED, noun, 0, x, y, side + CELL, 0]
-        part[i] = torch.tensor(row, dtype=part.dtype)
+    for i, box in zip(free, found if everything else found[: len(emptied)], strict=False):
+        part[i] = torch.tensor(_row_emptied(noun, box), dtype=part.dtype)
 
 
 def _take_place(rows: Tensor, new: list[int], freed: list[Box]) -> None:
@@ -353,30 +345,34 @@ def _make_room(
     around = np.pad(taken, reach, constant_values=1.0 if beside is None else OUTSIDE_COSTS)
     for i in new:
         x, y, size = (float(v) for v in rows[i, 3:6])
-        best: tuple[float, ...] | None = None
+        astray: float | NDArray[np.floating[Any]] = 0.0
+        if beside is not None and int(rows[i, 1]) == beside[0]:
+            place = x + shift[None, :], y + shift[:, None]
+            astray = ASTRAY_COSTS * wide_of(beside[1], *place, beside[2])
+        sums = np.pad(around.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+        spots = []
         for side in _sides(size):
-            spots_y, spots_x = (
+            tops, lefts = (
                 np.clip(round(v - side / 2) + shift + reach, 0, len(around) - side) for v in (y, x)
             )
-            cost = _means(around, side)[np.ix_(spots_y, spots_x)] + MOVE_COSTS * far
-            if beside is not None and int(rows[i, 1]) == beside[0]:
-                place = x + shift[None, :], y + shift[:, None]
-                cost = cost + ASTRAY_COSTS * wide_of(beside[1], *place, beside[2])
+            cost = _means(sums, side)[np.ix_(tops, lefts)] + MOVE_COSTS * far + astray
             row, col = np.unravel_index(int(cost.argmin()), cost.shape)
             total = float(cost[row, col]) + SHRINKING_COSTS * (size - side)
-            if best is None or total < best[0]:
-                best = (total, side, shift[col], shift[row], spots_x[col], spots_y[row])
-        assert best is not None
-        _, taken_side, right, down, low_x, low_y = best
-        rows[i, 3], rows[i, 4] = x + float(right), y + float(down)
-        if taken_side < round(size):
-            rows[i, 5] = float(taken_side)
-        around[int(low_y) : int(low_y + taken_side), int(low_x) : int(low_x + taken_side)] = 1.0
+            spots.append((total, side, row, col, tops[row], lefts[col]))
+        _, side, row, col, top, left = min(spots, key=lambda spot: spot[0])
+        rows[i, 3], rows[i, 4] = x + float(shift[col]), y + float(shift[row])
+        if side < round(size):
+            rows[i, 5] = float(side)
+        around[top : top + side, left : left + side] = 1.0
 
 
-def _means(values: NDArray[np.float32], side: int) -> NDArray[np.float64]:
-    """Mean of every square of a side, by where its upper left corner is."""
-    sums = np.pad(values.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+def _means(sums: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Mean of every square of a side, by where its upper left corner is.
+
+    Args:
+        sums: Of all that is above and to the left of each corner of cells.
+        side: In cells.
+    """
     squares: NDArray[np.float64] = (
         sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
     )
@@ -408,6 +404,5 @@ def _repaint(rows: Tensor, part: Tensor, painted: list[int], found: list[Box], s
         part[i, 3], part[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
     free = [i for i in range(len(rows)) if rows[i, 0] == slots.ABSENT]
     smaller = [box for box in found[: slots.EACH] if resized and box[2] > planned]
-    for i, (x, y, side) in zip(free, smaller, strict=False):
-        row = [slots.EMPTIED, int(first[1]), 0, x, y, side + CELL, 0]
-        rows[i] = torch.tensor(row, dtype=rows.dtype)
+    for i, box in zip(free, smaller, strict=False):
+        rows[i] = torch.tensor(_row_emptied(int(first[1]), box), dtype=rows.dtype)

@@ -6,7 +6,8 @@ that was not (same machine, same threads). Episodes cut off at the end of a leg 
 their value, as at the end of any rollout.
 
 A run's folder holds ``train.json`` (the configuration), ``checkpoint.pt``, ``log.jsonl`` (one line
-a leg), ``tensorboard/`` and ``policy/``, the best policy so far, exported.
+a leg, and one where a later stage begins), ``tensorboard/`` and ``policy/``, the best policy so
+far, exported.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Watcher(Protocol):
         ...
 
     def leg(self, figures: Mapping[str, Any]) -> None:
-        """A leg has ended and is on record."""
+        """A leg has ended, or what a later stage begins with was validated; it is on record."""
         ...
 
 
@@ -229,9 +230,7 @@ class Training:
         at.best, at.best_return = at.policy, valid["return"]
         figures = self._figures(stage, valid, {}, better=True)
         at.history.append(figures)
-        at.save(self.folder / CHECKPOINT)
-        self._log(figures)
-        self.watcher.leg(figures)
+        self._put_on_record(figures)
 
     def _leg(self, stage: Stage, model: ComposePPO, recorder: Recorder, held_out: World) -> None:
         """One leg, its validation and its checkpoint."""
@@ -265,7 +264,10 @@ class Training:
             model.logger.record(f"validation/{name}", value)
         model.logger.record("train/learning_rate", rate)
         model.logger.dump(at.steps)
-        at.save(self.folder / CHECKPOINT)
+        self._put_on_record(figures)
+
+    def _put_on_record(self, figures: Mapping[str, Any]) -> None:
+        self._at.save(self.folder / CHECKPOINT)
         self._log(figures)
         self.watcher.leg(figures)
 

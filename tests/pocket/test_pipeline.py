@@ -217,3 +217,25 @@ def test_wrong_arguments_are_refused() -> None:
         pipeline([], picture())
     with pytest.raises(ValueError, match="output_type"):
         pipeline("remove the cat", picture(), num_inference_steps=1, output_type="latent")
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_an_editor_heeds_the_words_where_it_is_to(
+    heeds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experts.pocket import slot_pipeline
+    from experts.pocket.wording import Wording
+
+    told: list[Any] = []
+
+    def spied(*args: Any) -> Any:
+        told.append(args[4])
+        return settle(*args)
+
+    settle = slot_pipeline.settle
+    monkeypatch.setattr(slot_pipeline, "settle", spied)
+    pipeline = build("repaint")
+    pipeline.register_to_config(heeds=heeds)
+    pipeline("put two cups above the sofa", **given("repaint"))
+    said = Wording({"cup": 2}, relation=("cup", "above", "couch"))
+    assert told == [[said] if heeds else None]

@@ -22,8 +22,9 @@ from experts.pocket.pipeline import SCHEDULER_SHIFT, Step, _PocketPipeline
 from experts.pocket.planner import PLACES, SlotPlanner, named_in, noun_indices, setting_texts
 from experts.pocket.recipes import Recipe
 from experts.pocket.setting import asked_setting, repainted, with_setting
+from experts.pocket.settling import settle
 from experts.pocket.sharing import check_generators, encode_text, load_part, load_text_encoder
-from experts.pocket.sight import SURE, cover, others, settle
+from experts.pocket.sight import SURE, cover, others
 from experts.pocket.sight_net import SightNet
 from experts.pocket.slots import ABSENT, EACH, NOUNS, SLOTS
 from experts.pocket.wording import wording_of

@@ -230,6 +230,7 @@ class Training:
         at.best, at.best_return = at.policy, valid["return"]
         figures = self._figures(stage, valid, {}, better=True)
         at.history.append(figures)
+        self._show(model, valid)
         self._put_on_record(figures)
 
     def _leg(self, stage: Stage, model: ComposePPO, recorder: Recorder, held_out: World) -> None:
@@ -260,11 +261,15 @@ class Training:
         if better:
             at.best, at.best_return = at.policy, valid["return"]
             self._export()
+        model.logger.record("train/learning_rate", rate)
+        self._show(model, valid)
+        self._put_on_record(figures)
+
+    def _show(self, model: ComposePPO, valid: Mapping[str, float]) -> None:
+        """What TensorBoard shows."""
         for name, value in valid.items():
             model.logger.record(f"validation/{name}", value)
-        model.logger.record("train/learning_rate", rate)
-        model.logger.dump(at.steps)
-        self._put_on_record(figures)
+        model.logger.dump(self._at.steps)
 
     def _put_on_record(self, figures: Mapping[str, Any]) -> None:
         self._at.save(self.folder / CHECKPOINT)

@@ -237,5 +237,5 @@ def test_an_editor_heeds_the_words_where_it_is_to(
     pipeline = build("repaint")
     pipeline.register_to_config(heeds=heeds)
     pipeline("put two cups above the sofa", **given("repaint"))
-    said = Wording({"cup": 2}, relation=("cup", "above", "couch"))
+    said = Wording(more={"cup": 2}, relation=("cup", "above", "couch"))
     assert told == [[said] if heeds else None]

@@ -9,7 +9,8 @@ from experts.pocket import slots, world
 from experts.pocket.labels import patch_labels
 from experts.pocket.scenes import Scene, Thing
 from experts.pocket.setting import asked_setting, objects_seen, repainted, with_setting
-from experts.pocket.sight import CELL, settle
+from experts.pocket.settling import settle
+from experts.pocket.sight import CELL
 from experts.pocket.slots import EMPTIED, PAINTED
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer

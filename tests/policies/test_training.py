@@ -147,6 +147,9 @@ def test_a_stage_keeps_what_the_one_before_learned_where_it_learns_nothing_bette
     )
     Training(asked, tmp_path, bandits()).run()
     log = [json.loads(x) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert _shown(tmp_path, "validation/return") == [
+        pytest.approx(f["validation/return"], abs=1e-4) for f in log
+    ]
     ends = [(f["stage"], f["leg"], f["steps"], f["best"]) for f in log]
     assert ends == [("one", 1, 64, True), ("two", 0, 64, True), ("two", 1, 128, False)]
     assert log[0]["validation/return"] == log[1]["validation/return"]
@@ -159,13 +162,22 @@ def test_a_stage_keeps_what_the_one_before_learned_where_it_learns_nothing_bette
     assert all(torch.equal(first[name], best[name]) for name in best)
 
 
-def test_what_is_logged(tmp_path: Path) -> None:
+def _events(folder: Path) -> Any:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    Training(config(**SIMULATED), tmp_path).run()
-    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
-    tags = set(events.Tags()["scalars"])
+    return events
+
+
+def _shown(folder: Path, name: str) -> list[float]:
+    """What TensorBoard shows of a figure, in order."""
+    return [event.value for event in _events(folder).Scalars(name)]
+
+
+def test_what_is_logged(tmp_path: Path) -> None:
+    Training(config(**SIMULATED), tmp_path).run()
+    tags = set(_events(tmp_path).Tags()["scalars"])
     assert tags >= {
         *("rollout/return", "rollout/phi", "rollout/cost_usd", "rollout/failures"),
         *("reward/phi", "reward/cost", "reward/step", "reward/final"),

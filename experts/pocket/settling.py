@@ -1,0 +1,265 @@
+"""Settling a plan by what the picture shows and by what the instruction asks for.
+
+A plan says what is to be done and roughly where; the eye (`experts.pocket.sight`) knows where
+exactly, and the words (`experts.pocket.wording`) how many, how large and beside what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, as_tensor
+
+from experts.pocket import slots, world
+from experts.pocket.room import Beside, make_room
+from experts.pocket.sight import CELL, WIDER, Box, find, row_seen
+from experts.pocket.wording import Wording
+
+Floats = NDArray[np.float32]
+
+SIZED: Final = (world.SMALL + 1.5, world.LARGE - 1.0)
+"""Planned sizes below and above which an object is to become small or large."""
+
+SAID: Final = {"small": (12.0, world.SMALL - 1.0), "large": (world.LARGE + 4.0, world.NATIVE_SIZE)}
+"""Least and greatest side, in native pixels, of what is said to be small or large."""
+
+
+def settle(
+    rows: Tensor,
+    shown: Tensor,
+    kinds: Sequence[Sequence[str]],
+    in_place: bool | None,
+    wordings: Sequence[Wording] | None = None,
+) -> Tensor:
+    """Moves what a plan empties, or repaints in place, to where the picture shows it.
+
+    What takes the place of another kind of object is painted where that is emptied.
+
+    Args:
+        rows: Planned rows (batch, slots, 7); changed.
+        shown: Logits of what each cell shows (batch, labels, 16, 16).
+        kinds: Kinds of object that each text names.
+        in_place: Whether painted objects are those that are there (another colour, another size)
+            rather than new ones; None: where they are planned tells.
+        wordings: What each text asks for, for plans to be held to; None takes plans as they are.
+
+    Returns:
+        The rows.
+    """
+    chances = shown.float().sigmoid().cpu().numpy()
+    for index, named in enumerate(kinds):
+        freed: list[Box] = []
+        shrunk: list[list[float]] = []
+        new: list[int] = []
+        said = wordings[index] if wordings else Wording()
+        seen = {n: find(chances[index, slots.NOUNS.index(n)], chances[index, -1]) for n in named}
+        for group, noun in enumerate(named):
+            part = rows[index, group * slots.EACH : (group + 1) * slots.EACH]
+            found = seen[noun]
+            gone = hold(part, noun, found, said, chances[index], in_place is True)
+            emptied, painted = _of(part, slots.EMPTIED), _of(part, slots.PAINTED)
+            if found and emptied:
+                gone = gone or _gone(len(emptied), bool(painted), found)
+                _empty(part, painted, gone)
+                freed += [] if painted else gone
+            there = _there(part, painted, found) if in_place is None else in_place
+            if found and painted and there:
+                shrunk += _repaint(part, painted, found, noun in said.resized)
+            else:
+                new += [group * slots.EACH + i for i in painted]
+        free = (i for i in range(len(rows[index])) if rows[index, i, 0] == slots.ABSENT)
+        for i, row in zip(free, shrunk, strict=False):
+            rows[index, i] = as_tensor(row, dtype=rows.dtype)
+        _take_place(rows[index], new, freed, said)
+        make_room(rows[index], new[len(freed) :], chances[index], _beside(said, seen))
+    return rows
+
+
+def hold(
+    part: Tensor,
+    noun: str,
+    found: Sequence[Box],
+    said: Wording,
+    chances: Floats,
+    in_place: bool,
+) -> list[Box]:
+    """Holds what is planned of one kind of object to what an instruction asks for.
+
+    Args:
+        part: Its rows (`slots.EACH`, 7); changed.
+        noun: The kind.
+        found: Where the picture shows it.
+        said: The instruction.
+        chances: Chances of what each cell shows (labels, 16, 16).
+        in_place: As in `settle`.
+
+    Returns:
+        Which of those that are seen are to be emptied; empty where that is left to the plan.
+    """
+    gone: list[Box] = []
+    emptied, painted = _of(part, slots.EMPTIED), _of(part, slots.PAINTED)
+    if noun in said.new and not in_place:
+        part[emptied, 0] = slots.ABSENT
+        emptied = []
+    moves = said.relation is not None and said.relation[0] == noun and noun not in said.new
+    if found and emptied and not painted and (moves or (in_place and noun in said.resized)):
+        _paint_like(part, noun, found, chances)
+    moved = bool(found and emptied) and moves
+    if moved and not in_place:
+        gone = _move(part, found)
+    elif noun in said.more and not in_place:
+        part[emptied, 0] = slots.ABSENT
+        _paint_more(part, noun, found, said.more[noun], chances)
+    elif noun in said.totals and not in_place:
+        gone = _count(part, noun, found, said, chances)
+    elif noun in said.fewer and found and not painted:
+        gone = list(found[-said.fewer[noun] :])
+        part[: len(gone), 0] = slots.EMPTIED
+    if (size := said.sizes.get(noun, said.resized.get(noun))) is not None:
+        low, high = SAID[size]
+        at = part[:, 0] == slots.PAINTED
+        part[at, 5] = part[at, 5].clamp(min=low, max=high)
+    return gone
+
+
+def _of(part: Tensor, kind: int) -> list[int]:
+    """The rows of a kind."""
+    return [i for i in range(len(part)) if part[i, 0] == kind]
+
+
+def _move(part: Tensor, found: Sequence[Box]) -> list[Box]:
+    """Plans to paint as many as are emptied, and returns which those are."""
+    gone = list(found[: slots.EACH // 2])
+    painted = [part[i].clone() for i in _of(part, slots.PAINTED)]
+    part[:, 0] = slots.ABSENT
+    for i in range(len(gone)):
+        part[i, 0] = slots.EMPTIED
+        part[len(gone) + i] = painted[i % len(painted)]
+    return gone
+
+
+def _count(
+    part: Tensor, noun: str, found: Sequence[Box], said: Wording, chances: Floats
+) -> list[Box]:
+    """Plans so many more, or so many fewer, that there are as many as asked for.
+
+    Of a colour, those are counted that show it; where none does, the plan stays as it is: they may
+    be meant to change colour.
+
+    Returns:
+        Which are to be emptied: the least sure, which may not even be there.
+    """
+    colour = said.colours.get(noun)
+    own = list(found)
+    if colour is not None and world.paintable(noun):
+        own = [box for box in found if _colour(box, noun, chances) == colour]
+        if found and not own:
+            return []
+    more = said.totals[noun] - len(own)
+    if more > 0:
+        part[_of(part, slots.EMPTIED), 0] = slots.ABSENT
+        _paint_more(part, noun, own, more, chances)
+    elif more < 0:
+        part[:, 0] = slots.ABSENT
+        part[:-more, 0] = slots.EMPTIED
+        return own[more:]
+    return []
+
+
+def _colour(box: Box, noun: str, chances: Floats) -> str | None:
+    return slots.COLOURS[int(row_seen(box, noun, chances)[2])]
+
+
+def _row_emptied(noun: int, box: Box) -> list[float]:
+    """The row that empties the place of an object that is seen."""
+    x, y, side = box
+    return [slots.EMPTIED, noun, 0, x, y, side + CELL, 0]
+
+
+def _paint_like(part: Tensor, noun: str, found: Sequence[Box], chances: Floats) -> None:
+    """Plans to paint what is seen anew, in rows that are free or else in those that empty it."""
+    free = [i for i in range(slots.EACH) if part[i, 0] != slots.EMPTIED] or [slots.EACH - 1]
+    for i, box in zip(free, found, strict=False):
+        part[i] = as_tensor(row_seen(box, noun, chances), dtype=part.dtype)
+
+
+def _paint_more(part: Tensor, noun: str, found: Sequence[Box], more: int, chances: Floats) -> None:
+    """Plans to paint so many, like the first that is planned, else like the first seen."""
+    painted = _of(part, slots.PAINTED)
+    free = [i for i in range(slots.EACH) if i not in painted]
+    for i in painted[more:]:
+        part[i, 0] = slots.ABSENT
+    if not painted:
+        if not found:
+            return
+        _paint_like(part, noun, found[:1], chances)
+        painted, free = free[:1], free[1:]
+    for i in free[: max(0, more - len(painted))]:
+        part[i] = part[painted[0]]
+
+
+def _beside(said: Wording, seen: Mapping[str, Sequence[Box]]) -> Beside | None:
+    """Where new objects are to stand, if that is said and the others are seen."""
+    if said.relation is None or not (others := seen.get(said.relation[2])):
+        return None
+    noun, relation, _ = said.relation
+    return slots.NOUNS.index(noun), relation, [(x, y) for x, y, _ in others]
+
+
+def _there(part: Tensor, painted: list[int], found: list[Box]) -> bool:
+    """Whether all painted objects of a kind are planned upon one of that kind."""
+    return all(
+        any(max(abs(float(part[i, 3]) - x), abs(float(part[i, 4]) - y)) < side / 2
+            for x, y, side in found)
+        for i in painted
+    )  # fmt: skip
+
+
+def _gone(planned: int, moves: bool, found: list[Box]) -> list[Box]:
+    """Which of those that are seen a plan empties: where not all, the least sure."""
+    return found[:planned] if moves or planned >= len(found) else found[-planned:]
+
+
+def _empty(part: Tensor, painted: list[int], gone: Sequence[Box]) -> None:
+    """Empties the places of objects, in the rows that paint nothing."""
+    noun = int(part[0, 1])
+    free = [i for i in range(slots.EACH) if i not in painted]
+    part[free, 0] = slots.ABSENT
+    for i, box in zip(free, gone, strict=False):
+        part[i] = as_tensor(_row_emptied(noun, box), dtype=part.dtype)
+
+
+def _take_place(rows: Tensor, new: list[int], freed: list[Box], said: Wording) -> None:
+    """Paints new objects where others were, as large as those unless another size is asked for."""
+    for i, (x, y, side) in zip(new, freed, strict=False):
+        low, high = min(side, world.LARGE), side + CELL
+        if (size := said.sizes.get(slots.NOUNS[int(rows[i, 1])])) is not None:
+            low, high = SAID[size]
+        rows[i, 5] = rows[i, 5].clamp(min=low, max=high)
+        half = float(rows[i, 5]) / 2 if size is not None else 0.0
+        rows[i, 3], rows[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
+
+
+def _repaint(
+    part: Tensor, painted: list[int], found: list[Box], resized: bool
+) -> list[list[float]]:
+    """Paints objects where they are.
+
+    Whether another size is asked for is said, or the plan tells.
+
+    Returns:
+        Rows that empty the places of those that become smaller.
+    """
+    first = part[painted[0]].clone()
+    planned = float(first[5])
+    other = resized or planned < SIZED[0] or planned > SIZED[1]
+    part[:, 0] = slots.ABSENT
+    for i, (x, y, side) in enumerate(found):
+        part[i] = first
+        part[i, 5] = size = planned if other else max(side - WIDER, float(world.SMALL - 3))
+        half = size / 2 if resized else 0.0
+        part[i, 3], part[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
+    return [_row_emptied(int(first[1]), box) for box in found if other and box[2] > planned]

@@ -1,0 +1,201 @@
+"""Settling plans by what a picture shows and an instruction asks; by known chances."""
+
+from __future__ import annotations
+
+import torch
+
+from experts.pocket import slots
+from experts.pocket.settling import settle
+from experts.pocket.sight import CELL
+from experts.pocket.wording import Wording
+from tests.pocket.plans import CAR, TREE, rows_with, shown_by
+
+
+def test_what_a_plan_empties_is_where_the_picture_shows_it() -> None:
+    rows = settle(
+        rows_with((0, [slots.EMPTIED, CAR, 0, 50, 50, 20, 0])),
+        shown_by(car=(2, 2, 6, 6)),
+        [["car"]],
+        False,
+    )
+    kind, _, _, x, y, size, _ = rows[0, 0].tolist()
+    assert (kind, x, y) == (slots.EMPTIED, 16, 16)
+    assert size == 4 * CELL + CELL
+
+
+def test_another_kind_is_painted_where_the_old_one_was() -> None:
+    planned = rows_with(
+        (0, [slots.EMPTIED, CAR, 0, 50, 50, 20, 0]),
+        (slots.EACH, [slots.PAINTED, TREE, 0, 40, 40, 20, 0]),
+    )
+    rows = settle(planned, shown_by(car=(2, 2, 6, 6)), [["car", "tree"]], False)
+    assert rows[0, slots.EACH, 3:5].tolist() == [16, 16]
+
+
+def test_a_new_object_makes_room_for_what_is_there() -> None:
+    planned = rows_with((0, [slots.PAINTED, TREE, 0, 20, 20, 16, 0]))
+    shown = shown_by(car=(2, 2, 7, 7))
+    rows = settle(planned, shown, [["tree"]], False)
+    x, y, size = rows[0, 0, 3:6].tolist()
+    assert size == 16
+    assert max(abs(x - 18), abs(y - 18)) >= 16
+    assert size / 2 <= x <= 64 - size / 2
+    assert size / 2 <= y <= 64 - size / 2
+
+
+def test_what_becomes_smaller_is_emptied_first() -> None:
+    planned = rows_with((0, [slots.PAINTED, CAR, 0, 20, 20, 14, 0]))
+    rows = settle(planned, shown_by(car=(2, 2, 9, 9)), [["car"]], True)
+    assert rows[0, 0].tolist()[3:6] == [22, 22, 14]
+    emptied = rows[0][rows[0, :, 0] == slots.EMPTIED]
+    assert emptied[:, 3:6].tolist() == [[22, 22, 7 * CELL + CELL]]
+
+
+def _kinds(rows: torch.Tensor, noun: int) -> tuple[int, int]:
+    """How many of a kind are painted and how many emptied."""
+    own = rows[0][rows[0, :, 1] == noun]
+    return tuple(int((own[:, 0] == kind).sum()) for kind in (slots.PAINTED, slots.EMPTIED))  # type: ignore[return-value]
+
+
+def test_a_plan_paints_as_many_as_are_still_missing() -> None:
+    planned = rows_with((0, [slots.PAINTED, CAR, 0, 50, 50, 16, 0]))
+    shown = shown_by(car=(1, 1, 5, 5))
+    assert _kinds(settle(planned.clone(), shown, [["car"]], False), CAR) == (1, 0)
+    rows = settle(planned, shown, [["car"]], False, [Wording(totals={"car": 4})])
+    assert _kinds(rows, CAR) == (3, 0)
+    places = [tuple(row[3:5].tolist()) for row in rows[0] if row[0] == slots.PAINTED]
+    assert len(set(places)) == 3
+
+
+def test_a_plan_empties_as_many_as_are_too_many() -> None:
+    shown = shown_by(car=(1, 1, 4, 4))
+    shown[0, CAR, 9:13, 9:13] = shown[0, -1, 11, 11] = 6.0
+    planned = rows_with((0, [slots.PAINTED, CAR, 0, 50, 20, 16, 0]))
+    rows = settle(planned, shown, [["car"]], False, [Wording(totals={"car": 1})])
+    assert _kinds(rows, CAR) == (0, 1)
+
+
+def test_a_plan_that_only_takes_away_what_is_to_be_moved_paints_it_too() -> None:
+    shown = shown_by(car=(2, 2, 6, 6), tree=(2, 7, 6, 11))
+    planned = rows_with((0, [slots.EMPTIED, CAR, 0, 16, 16, 20, 0]))
+    said = Wording(relation=("car", "right of", "tree"))
+    rows = settle(planned, shown, [["car", "tree"]], False, [said])
+    assert _kinds(rows, CAR) == (1, 1)
+    painted = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    assert painted[3] >= 36 + 10
+    assert abs(painted[4] - 16) <= 10
+
+
+def test_a_new_object_is_moved_to_where_it_is_asked_for() -> None:
+    planned = rows_with((0, [slots.PAINTED, CAR, 0, 12, 50, 18, 0]))
+    shown = shown_by(tree=(6, 4, 10, 8))
+    said = [Wording(relation=("car", "above", "tree"))]
+    y = float(settle(planned.clone(), shown, [["car", "tree"]], False, said)[0, 0, 4])
+    assert y <= 32 - 10
+    unread = float(settle(planned, shown, [["car", "tree"]], False)[0, 0, 4])
+    assert unread > 32
+
+
+def test_small_and_large_are_plain_to_see() -> None:
+    for size, low, high in (("small", 12, 14), ("large", 33, 64)):
+        planned = rows_with((0, [slots.PAINTED, CAR, 0, 20, 20, 20, 0]))
+        shown = shown_by(car=(2, 2, 7, 7))
+        rows = settle(planned, shown, [["car"]], True, [Wording(resized={"car": size})])
+        assert low <= rows[0, 0, 5] <= high
+
+
+def test_a_new_object_is_painted_smaller_rather_than_over_others() -> None:
+    planned = rows_with((0, [slots.PAINTED, TREE, 0, 32, 32, 28, 0]))
+    shown = shown_by(car=(0, 0, 16, 5), bus=(0, 10, 16, 16))
+    rows = settle(planned, shown, [["tree"]], False)
+    assert 18 <= rows[0, 0, 5] < 28
+
+
+def _cars(*cells: tuple[int, int], sure: float = 6.0) -> torch.Tensor:
+    """A picture of cars of 4 by 4 cells, each a little less sure than the one before."""
+    shown = shown_by()
+    for index, (top, left) in enumerate(cells):
+        shown[0, CAR, top : top + 4, left : left + 4] = sure - index
+        shown[0, -1, top + 2, left + 2] = sure
+    return shown
+
+
+def _paint(shown: torch.Tensor, colour: str, top: int, left: int) -> None:
+    """Gives a car its colour."""
+    label = len(slots.NOUNS) + slots.COLOURS.index(colour) - 1
+    shown[0, label, top : top + 4, left : left + 4] = 6.0
+
+
+def _emptied(rows: torch.Tensor) -> list[list[float]]:
+    return rows[0][rows[0, :, 0] == slots.EMPTIED][:, 3:5].tolist()
+
+
+ONE_CAR = (0, [slots.PAINTED, CAR, 0, 50, 50, 16, 0])
+NO_CAR = (0, [slots.EMPTIED, CAR, 0, 10, 10, 16, 0])
+THREE = ((1, 1), (1, 9), (9, 1))
+
+
+def test_what_is_added_comes_on_top_of_what_is_there() -> None:
+    said = [Wording(more={"car": 2}, new=frozenset({"car"}))]
+    rows = settle(rows_with(ONE_CAR), _cars(*THREE), [["car"]], False, said)
+    assert _kinds(rows, CAR) == (2, 0)
+    # Even where a plan would empty some, and where none is there yet.
+    rows = settle(rows_with(NO_CAR), _cars(*THREE), [["car"]], False, said)
+    assert _kinds(rows, CAR) == (2, 0)
+    rows = settle(rows_with(ONE_CAR), shown_by(), [["car"]], False, said)
+    assert _kinds(rows, CAR) == (2, 0)
+
+
+def test_the_least_sure_go() -> None:
+    for said in (Wording(totals={"car": 2}), Wording(fewer={"car": 1}), Wording()):
+        rows = settle(rows_with(NO_CAR), _cars(*THREE), [["car"]], False, [said])
+        assert _emptied(rows) == [[12, 44]]
+
+
+def test_a_number_of_a_colour_is_of_those_that_show_it() -> None:
+    shown = _cars(*THREE)
+    _paint(shown, "red", 1, 1)
+    _paint(shown, "red", 1, 9)
+    _paint(shown, "blue", 9, 1)
+    said = [Wording(totals={"car": 1}, colours={"car": "red"})]
+    rows = settle(rows_with(NO_CAR), shown, [["car"]], False, said)
+    assert _emptied(rows) == [[44, 12]]
+    said = [Wording(totals={"car": 2}, colours={"car": "blue"})]
+    rows = settle(rows_with(ONE_CAR), shown, [["car"]], False, said)
+    assert _kinds(rows, CAR) == (1, 0)
+    said = [Wording(totals={"car": 1}, colours={"car": "green"})]
+    rows = settle(rows_with(ONE_CAR), shown, [["car"]], False, said)
+    assert _kinds(rows, CAR) == (1, 0)
+
+
+def test_as_many_are_moved_as_are_emptied() -> None:
+    said = [Wording(relation=("car", "right of", "tree"))]
+    for places, moved in ((((1, 1),), 1), (((1, 1), (9, 1)), 2), (THREE, 2)):
+        shown = _cars(*places)
+        shown[0, TREE, 5:9, 5:9] = shown[0, -1, 7, 7] = 6.0
+        for planned in ([NO_CAR], [NO_CAR, (1, ONE_CAR[1]), (2, ONE_CAR[1]), (3, ONE_CAR[1])]):
+            rows = settle(rows_with(*planned), shown, [["car", "tree"]], False, said)
+            assert _kinds(rows, CAR) == (moved, moved)
+
+
+def test_a_replacement_has_the_size_that_is_asked_for() -> None:
+    planned = rows_with(NO_CAR, (slots.EACH, [slots.PAINTED, TREE, 0, 40, 40, 20, 0]))
+    said = [Wording(more={"tree": 1}, sizes={"tree": "small"}, new=frozenset({"tree"}))]
+    rows = settle(planned, shown_by(car=(2, 2, 10, 10)), [["car", "tree"]], False, said)
+    assert rows[0, slots.EACH, 5] < 15
+    assert rows[0, slots.EACH, 3:5].tolist() == [24, 24]
+
+
+def test_room_for_what_becomes_smaller_is_taken_after_all_kinds_are_planned() -> None:
+    """Rows of a later kind of object are not free before that kind is settled."""
+    planned = rows_with(
+        *((i, [slots.PAINTED, CAR, 0, 12, 12, 14, 0]) for i in range(slots.EACH)),
+        (slots.EACH, [slots.PAINTED, TREE, 0, 40, 40, 20, 0]),
+    )
+    shown = _cars((0, 0), (0, 6), (0, 12), (6, 0))
+    shown[0, TREE, 10:15, 10:15] = shown[0, -1, 12, 12] = 6.0
+    said = [Wording(resized={"car": "small"})]
+    rows = settle(planned, shown, [["car", "tree"]], True, said)
+    assert _kinds(rows, CAR) == (4, 4)
+    assert _kinds(rows, TREE) == (1, 0)
+    assert rows[0, slots.EACH, 1] == TREE

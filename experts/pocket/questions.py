@@ -16,6 +16,10 @@ KINDS: Final = ("existence", "count", "colour", "relation", "background", "size"
 """What a question can be about."""
 
 
+MISCOUNTED: Final = 0.12
+"""Share of questions about the looks of several objects that are asked as if there were one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A yes/no question about one picture.
@@ -75,7 +79,7 @@ def _ask_count(scene: Scene, rng: np.random.Generator) -> Question | None:
             group = Group(_absent(scene, rng), None, 0)
     word = world.NUMBERS[number - 1]
     colour = None
-    if group.count and rng.random() < 0.12:
+    if group.count and rng.random() < 0.12 and not scene.mixed(group.noun):
         colour = group.colour
     thing = named(group.noun, colour, number)
     forms = (
@@ -97,6 +101,8 @@ def _ask_colour(scene: Scene, rng: np.random.Generator, held_out: bool = False) 
     if not groups:
         return None
     group = groups[int(rng.integers(len(groups)))]
+    if scene.mixed(group.noun):
+        return _ask_mixed(scene, group.noun, rng)
     truth = _true_colour(group)
     assert truth is not None
     yes = bool(rng.random() < 0.5)
@@ -122,9 +128,23 @@ def _ask_colour(scene: Scene, rng: np.random.Generator, held_out: bool = False) 
         if group.count > 1 and rng.random() < 0.6:
             return Question(f"Are there {colour} {noun.plural}?", yes, "colour", noun.name)
         return Question(f"Is there {article(f'{colour} {noun.name}')}?", yes, "colour", noun.name)
-    if group.count == 1:
+    if group.count == 1 or rng.random() < MISCOUNTED:
         return Question(f"Is the {kind.name} {colour}?", yes, "colour", kind.name)
     return Question(f"Are the {kind.plural} {colour}?", yes, "colour", kind.name)
+
+
+def _ask_mixed(scene: Scene, noun: str, rng: np.random.Generator) -> Question | None:
+    """Of objects of several colours: no colour is that of all, and each of them is there."""
+    kind, there = world.NOUNS[noun], {t.seen_colour for t in scene.of(noun)}
+    seen = sorted(colour for colour in there if colour is not None)
+    colour = _one_of(rng, seen if rng.random() < 0.75 else world.COLOURS)
+    if (noun, colour) in world.HELD_OUT_COLOURS:
+        return None
+    if rng.random() < 0.35:
+        text = f"Is there {article(f'{colour} {noun}')}?"
+        return Question(text, colour in seen, "colour", noun)
+    said = f"Is the {noun}" if rng.random() < 0.5 else f"Are the {kind.plural}"
+    return Question(f"{said} {colour}?", False, "colour", noun)
 
 
 def _ask_relation(
@@ -156,7 +176,7 @@ def _ask_relation(
         "below": ("below",),
     }[relation]
     verb = "Is" if first.count == 1 else "Are"
-    colours = rng.random() < 0.12
+    colours = rng.random() < 0.12 and not any(scene.mixed(g.noun) for g in (first, second))
     left = named(first.noun, first.colour if colours else None, first.count)
     right = named(second.noun, second.colour if colours else None, second.count)
     text = f"{verb} the {left} {_one_of(rng, words)} the {right}?"
@@ -184,6 +204,13 @@ def _ask_background(scene: Scene, rng: np.random.Generator) -> Question | None:
 
 def _ask_size(scene: Scene, rng: np.random.Generator) -> Question | None:
     groups = [(g, {t.seen_size for t in scene.of(g.noun)}) for g in scene.groups()]
+    unlike = [
+        (g, sorted(str(size) for size in s if size))
+        for g, s in groups
+        if len(s) > 1 and None not in s
+    ]
+    if unlike and rng.random() < 0.5:
+        return _ask_unlike(*unlike[int(rng.integers(len(unlike)))], rng)
     plain = [(g, next(iter(s)) or "") for g, s in groups if len(s) == 1 and None not in s]
     if not plain:
         return None
@@ -195,10 +222,20 @@ def _ask_size(scene: Scene, rng: np.random.Generator) -> Question | None:
         return None
     group, seen = fitting[int(rng.integers(len(fitting)))]
     size = seen if yes else _other(rng, world.SIZES, seen)
-    verb = "Is" if group.count == 1 else "Are"
-    colour = group.colour if rng.random() < 0.1 else None
+    number = 1 if rng.random() < MISCOUNTED else group.count
+    verb = "Is" if number == 1 else "Are"
+    colour = group.colour if rng.random() < 0.1 and not scene.mixed(group.noun) else None
     return Question(
-        f"{verb} the {named(group.noun, colour, group.count)} {size}?", yes, "size", group.noun
+        f"{verb} the {named(group.noun, colour, number)} {size}?", yes, "size", group.noun
+    )
+
+
+def _ask_unlike(group: Group, sizes: list[str], rng: np.random.Generator) -> Question:
+    """Of objects of several sizes: none is that of all."""
+    size, number = sizes[int(rng.integers(len(sizes)))], int(rng.integers(1, 3))
+    verb = "Is" if number == 1 else "Are"
+    return Question(
+        f"{verb} the {named(group.noun, None, number)} {size}?", False, "size", group.noun
     )
 
 

@@ -70,7 +70,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene graph with places. Each kind of object occurs in one colour only."""
+    """A scene graph with places. Each kind of object occurs in one colour, unless `mixed`."""
 
     things: tuple[Thing, ...]
     background: str
@@ -95,6 +95,10 @@ class Scene:
             Group(noun, self.of(noun)[0].colour, self.count(noun), self.size_of(noun))
             for noun in self.nouns()
         )
+
+    def mixed(self, noun: str) -> bool:
+        """Whether objects of a kind differ in colour; its group then has that of the first."""
+        return len({thing.seen_colour for thing in self.of(noun)}) > 1
 
     def size_of(self, noun: str) -> str | None:
         """What all objects of a kind plainly are, small or large; else None."""

@@ -4,7 +4,8 @@ A scene's own places are painted, so what a picture shows follows from the scene
 a planner made of a text. Some pictures are painted whole; in others some objects of one kind are
 painted into a picture, or painted away from one, as editors do. Planners do not always find room:
 so objects of some scenes are pushed over one another, and what they hide then decides what the
-picture can be said to show.
+picture can be said to show. And in some of them objects of one kind differ
+(`experts.pocket.training.mingled`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from experts.pocket.sight import CELL
 from experts.pocket.slot_pipeline import PocketTextToImagePipeline, outside
 from experts.pocket.slots import EMPTIED, PAINTED, in_groups
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.training.mingled import MINGLED, mingled
 from experts.pocket.training.precision import mixed
 from experts.pocket.training.tensors import to_tensor
 
@@ -148,7 +150,7 @@ class PaintedScenes:
             weights: Folder of the renderer and of the painter that uses it.
             report: Told how many there are.
         """
-        name = f"painted-{digest_of(weights / 'renderer' / 'unet')[:12]}-seed{self.seed}-v2.npy"
+        name = f"painted-{digest_of(weights / 'renderer' / 'unet')[:12]}-seed{self.seed}-v3.npy"
         file = folder / name
         images = np.load(file, allow_pickle=False) if file.is_file() else np.zeros(
             (0, 64, 64, 3), np.uint8
@@ -183,6 +185,9 @@ class PaintedScenes:
         """What a picture shows, what it was before and what changed."""
         rng = np.random.default_rng([self.seed, 23, index])
         scene, _ = sample_scene(self.sheet, rng)
+        apart = np.random.default_rng([self.seed, 31, index])
+        if apart.random() < MINGLED:
+            scene = mingled(self.sheet, scene, apart)
         if rng.random() < CROWDED:
             scene = pushed(scene, rng)
         if rng.random() < WHOLE or not scene.things:

@@ -33,6 +33,7 @@ from experts.pocket.sight_net import SETTINGS
 from experts.pocket.sprites import SpriteSheet
 from experts.pocket.tokens import build_tokenizer
 from experts.pocket.training.losses import UNKNOWN, known_cross_entropy
+from experts.pocket.training.mingled import MINGLED, mingled
 from experts.pocket.training.painted import PaintedScenes
 from experts.pocket.training.precision import mixed
 from experts.pocket.training.sight import setting_loss, setting_of
@@ -89,7 +90,7 @@ def facts_of(scene: Scene, question: Question) -> tuple[int, int, float, float]:
     if not question.subject:
         return UNKNOWN, UNKNOWN, float("nan"), float("nan")
     own = scene.of(question.subject)
-    colour = own[0].seen_colour if own else None
+    colour = own[0].seen_colour if own and not scene.mixed(question.subject) else None
     apart = (float("nan"), float("nan"))
     others = scene.of(question.other) if question.other else ()
     if own and others:
@@ -226,6 +227,8 @@ class CriticTask:
             lost = tuple(n for n in painting.hidden if not scene.count(n))
             return shown, scene, unsure, lost
         scene, _ = sample_scene(self.sheet, rng)
+        if rng.random() < MINGLED:
+            scene = mingled(self.sheet, scene, rng)
         clean = rng.random() < RESTYLED
         if clean:
             scene = replace(scene, style=str(rng.choice(world.STYLES)))

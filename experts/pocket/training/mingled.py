@@ -1,0 +1,68 @@
+"""Scenes in which objects of one kind differ, as they do where editors added another one.
+
+In the world a kind of object has one colour and about one size. "Is the cup yellow?" is asked of
+composed pictures, though, and a judge that never saw a yellow and a red cup together says yes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from experts.pocket import world
+from experts.pocket.sampling import sample_colour
+from experts.pocket.scenes import Group, Scene, Thing, insert
+from experts.pocket.sprites import SpriteSheet
+
+MINGLED: Final = 0.2
+"""Share of the pictures that the critic learns from in which a kind is made to differ."""
+
+MOST: Final = 4
+"""Objects of a kind, as many as can be counted."""
+
+_SIDES: Final = {"small": (12, world.SMALL), "": (20, 25), "large": (31, 42)}
+
+
+def mingled(sheet: SpriteSheet, scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene with one object, there already or new, that differs from others of its kind.
+
+    Args:
+        sheet: Sprites.
+        scene: One whose kinds have one colour each.
+        rng: Source of chance.
+
+    Returns:
+        It, unchanged where there is no room or nothing to change.
+    """
+    if not scene.things:
+        return scene
+    noun = str(rng.choice(scene.nouns()))
+    own = scene.of(noun)
+    if len(own) == 1 or (len(own) < MOST and rng.random() < 0.4):
+        try:
+            scene = insert(sheet, rng, scene, Group(noun, own[0].colour, 1))
+        except ValueError:
+            return scene
+        chosen = len(scene.things) - 1
+    else:
+        chosen = int(rng.choice([i for i, t in enumerate(scene.things) if t.noun == noun]))
+    things = list(scene.things)
+    things[chosen] = _another(things[chosen], scene.background, rng)
+    # Those of one kind stand together, as in any scene.
+    order = scene.nouns()
+    return replace(scene, things=tuple(sorted(things, key=lambda t: order.index(t.noun))))
+
+
+def _another(thing: Thing, background: str, rng: np.random.Generator) -> Thing:
+    """The object in another colour, another size, or both."""
+    what = str(rng.choice(("colour", "size", "both"), p=(0.55, 0.3, 0.15)))
+    colour = sample_colour(rng, thing.noun, background, always=True)
+    if what != "size" and colour is not None and colour != thing.seen_colour:
+        thing = replace(thing, colour=colour)
+    if what != "colour":
+        names = [name for name in _SIDES if name != thing.seen_size]
+        low, high = _SIDES[names[int(rng.integers(len(names)))]]
+        thing = replace(thing, size=int(rng.integers(low, high + 1)))
+    return thing

@@ -100,7 +100,7 @@ def mending(command: Command, criterion: Criterion) -> str:
         case "count", _ if criterion.question.startswith(("Are there ", "Is there ")):
             said = criterion.question.partition(" there ")[2].rstrip("?")
             return f"there should be {said}"
-        case "attribute", (thing, attribute, *_):
+        case "attribute", (thing, attribute, *_) if criterion.expected:
             return f"make the {thing} {attribute}"
         case "absence", (thing, *_):
             return f"remove the {thing}"

@@ -17,7 +17,8 @@ KINDS: Final = ("existence", "count", "colour", "relation", "background", "size"
 
 
 MISCOUNTED: Final = 0.12
-"""Share of questions about the looks of several objects that are asked as if there were one."""
+"""Share of questions about the looks of several objects that are asked as if there were one; half
+of those about objects that differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _true_colour(group: Group) -> str | None:
 
 
 def _ask_colour(scene: Scene, rng: np.random.Generator, held_out: bool = False) -> Question | None:
-    groups = [group for group in scene.groups() if _true_colour(group)]
+    groups = [g for g in scene.groups() if _true_colour(g) or scene.mixed(g.noun)]
     if held_out:
         groups = [g for g in groups if (g.noun, g.colour) in world.HELD_OUT_COLOURS]
     if not groups:
@@ -140,7 +141,8 @@ def _ask_mixed(scene: Scene, noun: str, rng: np.random.Generator) -> Question | 
     colour = _one_of(rng, seen if rng.random() < 0.75 else world.COLOURS)
     if (noun, colour) in world.HELD_OUT_COLOURS:
         return None
-    if rng.random() < 0.35:
+    # What has no colour word of its own may look as if it had.
+    if rng.random() < 0.35 and (colour in seen or None not in there):
         text = f"Is there {article(f'{colour} {noun}')}?"
         return Question(text, colour in seen, "colour", noun)
     said = f"Is the {noun}" if rng.random() < 0.5 else f"Are the {kind.plural}"
@@ -279,7 +281,7 @@ def ask(
 
     Returns:
         A question; yes and no are about equally frequent within each kind (fewer yes for style
-        and size, which most scenes lack), and no's are hard: another
+        and size, which most scenes lack, and for objects that differ), and no's are hard: another
         object's colour, a swapped relation, a count off by one.
     """
     wanted = kind

@@ -66,45 +66,92 @@ def wide_of(relation: str, x: Floats, y: Floats, others: Sequence[tuple[float, f
     return wide
 
 
+def short_of(relation: str, size: float, x: Floats, y: Floats) -> Floats:
+    """How far an object at each of many places is from leaving room for what is to stand beside it.
+
+    Args:
+        relation: One of `world.RELATIONS`, in which the other is to stand to it.
+        size: Side of the other, in native pixels.
+        x: Centres, in native pixels.
+        y: Likewise, of a shape to go with `x`.
+
+    Returns:
+        Native pixels, of the shape of `x` and `y` together.
+    """
+    x, y = np.broadcast_arrays(x, y)
+    along = x if relation in ("left of", "right of") else y
+    free = along if relation in ("left of", "above") else world.NATIVE_SIZE - along
+    short: Floats = np.maximum(GAP + size / 2 - free, 0)
+    return short
+
+
 def make_room(
     rows: Tensor,
     new: list[int],
     chances: NDArray[np.float32],
     beside: Beside | None,
-) -> None:
-    """Moves new objects a little, to where they cover least of what stays.
+    leaving: tuple[str, float] | None = None,
+) -> float:
+    """Moves new objects a little, to where they cover least of what stays or is painted besides.
 
     What is to stand beside others is moved as far as that takes.
+
+    Args:
+        rows: Planned rows of one picture (slots, 7); changed.
+        new: Which of them are to be moved.
+        chances: Chances of what each cell shows (labels, 16, 16).
+        beside: What is to stand where.
+        leaving: One of `world.RELATIONS` and the side of an object that room is to be left for, as
+            in `short_of`.
+
+    Returns:
+        How badly the worst of them stands: the share of its place that is taken, and what it falls
+        short of where it is to be; 0 without any.
     """
-    reach = REACH_OF_MOVES if beside is None else world.NATIVE_SIZE
+    far_off = beside is not None or leaving is not None
+    reach = world.NATIVE_SIZE if far_off else REACH_OF_MOVES
     emptied = kinds_of(rows, slots.EMPTIED)
     stay = [i for i in range(len(slots.NOUNS)) if i not in emptied]
     shows = 1 - np.prod(1 - chances[stay], 0)
     taken = np.kron(shows, np.ones((CELL, CELL), np.float32))
     shift = np.arange(-reach, reach + 1)
     far = (shift[:, None] ** 2 + shift[None, :] ** 2) ** 0.5 / REACH_OF_MOVES
-    around = np.pad(taken, reach, constant_values=1.0 if beside is None else OUTSIDE_COSTS)
+    around = np.pad(taken, reach, constant_values=OUTSIDE_COSTS if far_off else 1.0)
+    for i in range(len(rows)):
+        if rows[i, 0] == slots.PAINTED and i not in new:
+            x, y, half = float(rows[i, 3]), float(rows[i, 4]), float(rows[i, 5]) / 2
+            top, bottom, left, right = (
+                min(max(round(v), 0), world.NATIVE_SIZE) + reach
+                for v in (y - half, y + half, x - half, x + half)
+            )
+            around[top:bottom, left:right] = 1.0
+    worst = 0.0
     for i in new:
         x, y, size = (float(v) for v in rows[i, 3:6])
-        astray: float | NDArray[np.floating[Any]] = 0.0
+        astray: NDArray[np.floating[Any]] = np.zeros_like(far)
+        place = x + shift[None, :], y + shift[:, None]
         if beside is not None and int(rows[i, 1]) == beside[0]:
-            place = x + shift[None, :], y + shift[:, None]
             astray = ASTRAY_COSTS * wide_of(beside[1], *place, beside[2])
+        if leaving is not None:
+            astray = astray + ASTRAY_COSTS * short_of(*leaving, *place)
         sums = np.pad(around.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
         spots = []
         for side in _sides(size):
             tops, lefts = (
                 np.clip(round(v - side / 2) + shift + reach, 0, len(around) - side) for v in (y, x)
             )
-            cost = _means(sums, side)[np.ix_(tops, lefts)] + MOVE_COSTS * far + astray
+            ill = _means(sums, side)[np.ix_(tops, lefts)] + astray
+            cost = ill + MOVE_COSTS * far
             row, col = np.unravel_index(int(cost.argmin()), cost.shape)
             total = float(cost[row, col]) + SHRINKING_COSTS * (size - side)
-            spots.append((total, side, row, col, tops[row], lefts[col]))
-        _, side, row, col, top, left = min(spots, key=lambda spot: spot[0])
+            spots.append((total, side, row, col, tops[row], lefts[col], float(ill[row, col])))
+        _, side, row, col, top, left, ill_placed = min(spots, key=lambda spot: spot[0])
+        worst = max(worst, ill_placed)
         rows[i, 3], rows[i, 4] = x + float(shift[col]), y + float(shift[row])
         if side < round(size):
             rows[i, 5] = float(side)
         around[top : top + side, left : left + side] = 1.0
+    return worst
 
 
 def _means(sums: NDArray[np.float64], side: int) -> NDArray[np.float64]:

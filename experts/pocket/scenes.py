@@ -298,6 +298,14 @@ def insert(
     raise ValueError(f"no room for {group}")
 
 
+def crowding(sheet: SpriteSheet, others: Sequence[Thing], thing: Thing) -> float:
+    """The share of an object's box that those of others cover, each counted for itself."""
+    layout = _Layout(sheet, np.random.default_rng(0))  # nothing is drawn from it
+    layout.things = list(others)
+    x, y = (np.array([v], np.float32) for v in (thing.x, thing.y))
+    return float(layout.overlap(thing.noun, thing.size, x, y)[0])
+
+
 def resize(
     sheet: SpriteSheet, rng: np.random.Generator, scene: Scene, noun: str, size: str
 ) -> Scene:
@@ -316,13 +324,7 @@ def resize(
                 y = float(np.clip(thing.y, height / 2, SIZE - height / 2))
                 thing = replace(thing, size=wanted, x=x, y=y)
             things.append(thing)
-        layout = _Layout(sheet, rng)
-        layout.things = [t for t in things if t.noun != noun]
-        crowded = max(
-            float(layout.overlap(noun, wanted, *(np.array([v], np.float32) for v in (t.x, t.y)))[0])
-            for t in things
-            if t.noun == noun
-        )
-        if crowded <= 0.2:
+        others = [t for t in things if t.noun != noun]
+        if max(crowding(sheet, others, t) for t in things if t.noun == noun) <= 0.2:
             return replace(scene, things=tuple(things))
     raise ValueError(f"no room for a {size} {noun}")

@@ -23,6 +23,15 @@ Floats = NDArray[np.float32]
 SIZED: Final = (world.SMALL + 1.5, world.LARGE - 1.0)
 """Planned sizes below and above which an object is to become small or large."""
 
+UNLIKE: Final = 5.0
+"""By how much, in native pixels, what is moved may be planned larger or smaller than it is seen."""
+
+CRAMPED: Final = 0.3
+"""How badly a new object may stand beside another (`make_room`) before that one makes way."""
+
+MOVING_COSTS: Final = 0.1
+"""By how much it is to stand better for each kind that makes way."""
+
 SAID: Final = {"small": (12.0, world.SMALL - 1.0), "large": (world.LARGE + 4.0, world.NATIVE_SIZE)}
 """Least and greatest side, in native pixels, of what is said to be small or large."""
 
@@ -52,14 +61,15 @@ def settle(
     chances = shown.float().sigmoid().cpu().numpy()
     for index, named in enumerate(kinds):
         freed: list[Box] = []
-        shrunk: list[list[float]] = []
+        extra: list[list[float]] = []
         new: list[int] = []
         said = wordings[index] if wordings else Wording()
         seen = {n: find(chances[index, slots.NOUNS.index(n)], chances[index, -1]) for n in named}
         for group, noun in enumerate(named):
             part = rows[index, group * slots.EACH : (group + 1) * slots.EACH]
             found = seen[noun]
-            gone = hold(part, noun, found, said, chances[index], in_place is True)
+            gone, more = hold(part, noun, found, said, chances[index], in_place is True)
+            extra += more
             emptied, painted = _of(part, slots.EMPTIED), _of(part, slots.PAINTED)
             if found and emptied:
                 gone = gone or _gone(len(emptied), bool(painted), found)
@@ -67,15 +77,93 @@ def settle(
                 freed += [] if painted else gone
             there = _there(part, painted, found) if in_place is None else in_place
             if found and painted and there:
-                shrunk += _repaint(part, painted, found, noun in said.resized)
+                extra += _repaint(part, painted, found, noun in said.resized)
             else:
                 new += [group * slots.EACH + i for i in painted]
-        free = (i for i in range(len(rows[index])) if rows[index, i, 0] == slots.ABSENT)
-        for i, row in zip(free, shrunk, strict=False):
+        for i, row in zip(_of(rows[index], slots.ABSENT), extra, strict=False):
             rows[index, i] = as_tensor(row, dtype=rows.dtype)
-        _take_place(rows[index], new, freed, said)
-        make_room(rows[index], new[len(freed) :], chances[index], _beside(said, seen))
+            new += [i] if row[0] == slots.PAINTED else []
+        beside = _beside(said, seen)
+        # What is to stand beside something does not go where something else was.
+        placed = [i for i in new if beside is None or int(rows[index, i, 1]) != beside[0]]
+        placed = placed[: len(freed)]
+        _take_place(rows[index], placed, freed, said)
+        _find_places(rows[index], [i for i in new if i not in placed], chances[index], said, seen)
     return rows
+
+
+def _find_places(
+    rows: Tensor,
+    new: list[int],
+    chances: Floats,
+    said: Wording,
+    seen: Mapping[str, Sequence[Box]],
+) -> None:
+    """Places new objects; where there is no room beside another, that one makes way.
+
+    "Move the car above the tree" cannot be done while the tree stands at the upper edge. Then the
+    tree is moved below the car, or both are moved.
+
+    Args:
+        rows: Planned rows of one picture (slots, 7); changed.
+        new: Those that may be placed anywhere.
+        chances: Chances of what each cell shows (labels, 16, 16).
+        said: The instruction.
+        seen: Where the picture shows each kind.
+    """
+    beside = _beside(said, seen)
+    planned = rows.clone()
+    ill = make_room(rows, new, chances, beside)
+    if beside is None or said.relation is None or ill <= CRAMPED:
+        return
+    head, relation, other = said.relation
+    mine = [i for i in new if int(planned[i, 1]) == beside[0]]
+    anchors = seen[other]
+    noun = slots.NOUNS.index(other)
+    if not mine or bool(((planned[:, 1] == noun) & (planned[:, 0] != slots.ABSENT)).any()):
+        return
+    others = [i for i in new if i not in mine]
+    if seen.get(head) and bool(
+        ((planned[:, 1] == beside[0]) & (planned[:, 0] == slots.EMPTIED)).any()
+    ):
+        still = planned.clone()
+        still[still[:, 1] == beside[0], 0] = slots.ABSENT
+        moved = _moved(still, other, anchors, chances)
+        if moved:
+            stands = [(x, y) for x, y, _ in seen[head]]
+            there: Beside = noun, world.INVERSE[relation], stands
+            worse = make_room(still, [*moved, *others], chances, there)
+            if worse < ill - MOVING_COSTS:
+                ill = worse
+                rows.copy_(still)
+    both = planned.clone()
+    moved = _moved(both, other, anchors, chances)
+    if moved:
+        both[mine, 0] = slots.ABSENT
+        room = 0.85 * float(both[mine, 5].max())
+        worse = make_room(both, moved, chances, None, (relation, room))
+        both[mine, 0] = slots.PAINTED
+        stands = [(float(both[i, 3]), float(both[i, 4])) for i in moved]
+        worse = max(worse, make_room(both, new, chances, (beside[0], relation, stands)))
+        if worse < ill - 2 * MOVING_COSTS:
+            rows.copy_(both)
+
+
+def _moved(rows: Tensor, noun: str, found: Sequence[Box], chances: Floats) -> list[int]:
+    """Plans to empty what is seen and to paint it anew, in rows that are free.
+
+    Returns:
+        Rows that paint it; empty where there are not enough.
+    """
+    free = _of(rows, slots.ABSENT)
+    if len(free) < 2 * len(found):
+        return []
+    kind = slots.NOUNS.index(noun)
+    painted, emptied = free[: len(found)], free[len(found) : 2 * len(found)]
+    for i, j, box in zip(painted, emptied, found, strict=True):
+        rows[i] = as_tensor(row_seen(box, noun, chances), dtype=rows.dtype)
+        rows[j] = as_tensor(_row_emptied(kind, box), dtype=rows.dtype)
+    return painted
 
 
 def hold(
@@ -85,7 +173,7 @@ def hold(
     said: Wording,
     chances: Floats,
     in_place: bool,
-) -> list[Box]:
+) -> tuple[list[Box], list[list[float]]]:
     """Holds what is planned of one kind of object to what an instruction asks for.
 
     Args:
@@ -97,9 +185,11 @@ def hold(
         in_place: As in `settle`.
 
     Returns:
-        Which of those that are seen are to be emptied; empty where that is left to the plan.
+        Which of those that are seen are to be emptied, empty where that is left to the plan; and
+        rows for which there is no room among its own.
     """
     gone: list[Box] = []
+    more: list[list[float]] = []
     emptied, painted = _of(part, slots.EMPTIED), _of(part, slots.PAINTED)
     if noun in said.new and not in_place:
         part[emptied, 0] = slots.ABSENT
@@ -109,20 +199,22 @@ def hold(
         _paint_like(part, noun, found, chances)
     moved = bool(found and emptied) and moves
     if moved and not in_place:
-        gone = _move(part, found)
+        own = _own(noun, found, said, chances) or list(found)
+        gone, more = _move(part, noun, own[: said.fewer.get(noun)], chances)
     elif noun in said.more and not in_place:
         part[emptied, 0] = slots.ABSENT
         _paint_more(part, noun, found, said.more[noun], chances)
     elif noun in said.totals and not in_place:
         gone = _count(part, noun, found, said, chances)
-    elif noun in said.fewer and found and not painted:
-        gone = list(found[-said.fewer[noun] :])
+    elif noun in said.fewer and not painted and (own := _own(noun, found, said, chances)):
+        gone = own[-said.fewer[noun] :]
+        part[:, 0] = slots.ABSENT
         part[: len(gone), 0] = slots.EMPTIED
     if (size := said.sizes.get(noun, said.resized.get(noun))) is not None:
         low, high = SAID[size]
         at = part[:, 0] == slots.PAINTED
         part[at, 5] = part[at, 5].clamp(min=low, max=high)
-    return gone
+    return gone, more
 
 
 def _of(part: Tensor, kind: int) -> list[int]:
@@ -130,15 +222,37 @@ def _of(part: Tensor, kind: int) -> list[int]:
     return [i for i in range(len(part)) if part[i, 0] == kind]
 
 
-def _move(part: Tensor, found: Sequence[Box]) -> list[Box]:
-    """Plans to paint as many as are emptied, and returns which those are."""
-    gone = list(found[: slots.EACH // 2])
+def _own(noun: str, found: Sequence[Box], said: Wording, chances: Floats) -> list[Box]:
+    """Those that a number is about: of a colour, where one is said, those that show it."""
+    colour = said.colours.get(noun)
+    if colour is None or not world.paintable(noun):
+        return list(found)
+    kept = [(box, int(row_seen(box, noun, chances)[2])) for box in found]
+    return [box for box, seen in kept if slots.COLOURS[seen] == colour]
+
+
+def _move(
+    part: Tensor, noun: str, found: Sequence[Box], chances: Floats
+) -> tuple[list[Box], list[list[float]]]:
+    """Plans to empty each and to paint it elsewhere, with the size and the colour that it has.
+
+    Returns:
+        Which are to be emptied in its own rows, at most two; and rows that empty and paint the
+        others.
+    """
+    gone, rest = list(found[: slots.EACH // 2]), found[slots.EACH // 2 :]
     painted = [part[i].clone() for i in _of(part, slots.PAINTED)]
     part[:, 0] = slots.ABSENT
-    for i in range(len(gone)):
+    for i, box in enumerate(gone):
         part[i, 0] = slots.EMPTIED
-        part[len(gone) + i] = painted[i % len(painted)]
-    return gone
+        row = painted[i % len(painted)]
+        _, _, colour, _, _, size, _ = row_seen(box, noun, chances)
+        row[2] = colour or row[2]
+        row[5] = size if abs(float(row[5]) - size) > UNLIKE else row[5]
+        part[len(gone) + i] = row
+    kind = slots.NOUNS.index(noun)
+    more = [row for b in rest for row in (_row_emptied(kind, b), row_seen(b, noun, chances))]
+    return gone, more
 
 
 def _count(
@@ -146,18 +260,15 @@ def _count(
 ) -> list[Box]:
     """Plans so many more, or so many fewer, that there are as many as asked for.
 
-    Of a colour, those are counted that show it; where none does, the plan stays as it is: they may
-    be meant to change colour.
+    Where there are already, the plan stays as it is: who asks sees it otherwise. So it does where
+    a colour is said and none shows it: they may be meant to change colour.
 
     Returns:
         Which are to be emptied: the least sure, which may not even be there.
     """
-    colour = said.colours.get(noun)
-    own = list(found)
-    if colour is not None and world.paintable(noun):
-        own = [box for box in found if _colour(box, noun, chances) == colour]
-        if found and not own:
-            return []
+    own = _own(noun, found, said, chances)
+    if found and not own:
+        return []
     more = said.totals[noun] - len(own)
     if more > 0:
         part[_of(part, slots.EMPTIED), 0] = slots.ABSENT
@@ -167,10 +278,6 @@ def _count(
         part[:-more, 0] = slots.EMPTIED
         return own[more:]
     return []
-
-
-def _colour(box: Box, noun: str, chances: Floats) -> str | None:
-    return slots.COLOURS[int(row_seen(box, noun, chances)[2])]
 
 
 def _row_emptied(noun: int, box: Box) -> list[float]:

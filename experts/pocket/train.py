@@ -42,6 +42,10 @@ def _arguments() -> argparse.ArgumentParser:
         "--from", dest="start", type=Path, metavar="CHECKPOINT",
         help="start from this checkpoint; default: the one of the model it builds on, if any",
     )  # fmt: skip
+    parser.add_argument(
+        "--still", action="store_true",
+        help="of the critic train only how it answers, and leave what it sees with as it is",
+    )  # fmt: skip
     return parser
 
 

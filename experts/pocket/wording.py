@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +26,15 @@ _VERBS: Final = {
 
 _COPULAS: Final = frozenset(("is", "are", "be", "should"))
 _INTO: Final = frozenset(("with", "by", "for", "into", "to"))
+_MORE: Final = frozenset(("more", "another"))
+_LOOKS: Final = frozenset((*world.COLOURS, *world.SIZES))
+_BEFORE_NOUNS: Final = frozenset(
+    (*_LOOKS, *_NUMBERS, *_MORE, "exactly", "only", "all", "and", "of")
+)
+"""Words that may stand between two nouns of which the second is no mere landmark."""
+
+_ELSEWHERE: Final = frozenset(("on", "in", "background"))
+"""Words from which on a clause says nothing of its objects: "on a blue background"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Wording:
     Attributes:
         totals: How many there are to be, by kind.
         more: How many are to come, by kind.
-        fewer: How many are to go, by kind.
+        fewer: How many are to go, or to be moved, by kind.
         colours: One of `world.COLOURS`, by kind: the objects that numbers are about.
         sizes: One of `world.SIZES`, by kind, of objects to come.
         resized: Likewise, of objects that are there.
@@ -58,162 +68,221 @@ def wording_of(tokenizer: Any, text: str) -> Wording:
 
     The verb decides what the words around a noun ask for: "add two cars" asks for two more, "make
     it two cars" for two in all, "remove two cars" for two fewer, and "paint the two cars red" for
-    no number at all.
+    no number at all. A clause that says "not" asks for nothing here.
 
     Args:
         tokenizer: The pocket tokenizer, which brings texts to the world's few forms.
         text: The instruction.
     """
     reader = _Reader()
+    clause = _Clause("")
     run: list[str] = []
-    for token in tokenizer.tokenize(text):
+    for token in tokenizer.tokenize(re.sub(r"n['\u2019]t\b|\bnever\b", " not", text.lower())):
         if token in _VERBS:
-            reader.end_of_clause(run)
-            reader.begin(_VERBS[token])
+            clause.rest = run
+            reader.read(clause)
+            negated = any(word in ("not", "no") for word in run[-2:])
+            clause = _Clause("" if negated else _VERBS[token], negated)
         elif token in NOUN_OF:
-            reader.noun(token, run)
+            noun = NOUN_OF[token]
+            clause.named.append((noun, world.NOUNS[noun].plural_token != token, run))
         else:
             run.append(token)
             continue
         run = []
-    reader.end_of_clause(run)
+    clause.rest = run
+    reader.read(clause)
     return reader.wording()
 
 
-class _Reader:
-    """Reads one text, noun by noun.
+@dataclass(slots=True)
+class _Clause:
+    """A verb and what follows it.
 
-    The words between two nouns belong to the first up to a word that joins them, and then to the
-    second.
+    Attributes:
+        verb: Of `_VERBS`' values; "" before the first.
+        negated: Whether it says what not to do.
+        named: Kinds of object, whether in the singular, and the words before since the last one.
+        rest: The words after the last.
     """
+
+    verb: str
+    negated: bool = False
+    named: list[tuple[str, bool, list[str]]] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+
+
+class _Reader:
+    """Reads one text, clause by clause."""
 
     def __init__(self) -> None:
         self.totals: dict[str, int] = {}
         self.more: dict[str, int] = {}
         self.fewer: dict[str, int] = {}
         self.colours: dict[str, str] = {}
+        self.unclear: set[str] = set()
         self.sizes: dict[str, str] = {}
         self.resized: dict[str, str] = {}
         self.new: set[str] = set()
         self.old: set[str] = set()
         self.relation: tuple[str, str, str] | None = None
-        self.head: str | None = None
-        self.begin("")
+        self.heads: list[str] = []
 
     def wording(self) -> Wording:
+        """All that was read."""
+        for noun in self.unclear:
+            self.totals.pop(noun, None)
+            self.colours.pop(noun, None)
         return Wording(
             self.totals, self.more, self.fewer, self.colours, self.sizes, self.resized,
             frozenset(self.new), self.relation,
         )  # fmt: skip
 
-    def begin(self, verb: str) -> None:
-        """Begins a clause; what a noun of the one before is said to be may still follow."""
-        self.verb = verb
-        self.first = True
-        self.into = False
-        self.guess: list[str] = []
-
-    def noun(self, token: str, run: Sequence[str]) -> None:
-        """Takes a noun and the words since the one before."""
-        noun = NOUN_OF[token]
-        link, after, before = ("", (), run) if self.first else _cut(run, self.verb)
-        if not self.first:
-            self._predicates(after)
-        self.first = False
-        if link in world.RELATIONS:
-            self._relate(link, noun, bool(_COPULAS & set(after)))
+    def read(self, clause: _Clause) -> None:
+        """Takes a clause; what a noun of the one before is said to be may stand in it."""
+        if clause.negated:
             return
-        if link == "than":
-            return
-        self.into |= link == "into"
-        self.head = noun
-        self._attributes(noun, world.NOUNS[noun].plural_token != token, before)
+        links = [_link(clause, index) for index in range(len(clause.named))]
+        it = bool(clause.named) and "it" in clause.named[0][2]
+        guess: list[str] = []
+        into = False
+        for index, ((noun, single, _), (link, after, before)) in enumerate(
+            zip(clause.named, links, strict=True)
+        ):
+            if index or link:
+                self._predicates(clause.verb, after, guess)
+            if link in world.RELATIONS:
+                self._relate(clause.verb, link, noun, after, it, guess)
+            elif link != "landmark":
+                ahead = [kind for kind, _, _ in links[index + 1 :]]
+                into = link == "into" or (into and "into" not in ahead)
+                joined = link == "and" and not _LOOKS & set(after)
+                self.heads = [*self.heads, noun] if index and joined else [noun]
+                self._attributes(clause.verb, noun, single, before, into, it, guess)
+            elif not index:
+                self.heads = []
+        self._predicates(clause.verb, clause.rest, guess)
 
-    def end_of_clause(self, run: Sequence[str]) -> None:
-        """Takes the words after the last noun of a clause."""
-        for index, word in enumerate(run):
-            if word == "and" or (word in _INTO and self.verb == "swap"):
-                run = run[:index]
-                break
-        self._predicates(run)
-
-    def _attributes(self, noun: str, single: bool, words: Sequence[str]) -> None:
+    def _attributes(
+        self,
+        verb: str,
+        noun: str,
+        single: bool,
+        words: Sequence[str],
+        into: bool,
+        it: bool,
+        guess: list[str],
+    ) -> None:
         """Takes what stands before a noun."""
-        coming = self.verb in ("add", "put") or self.into
-        if self.verb == "swap" and not self.into:
+        more = bool(_MORE & set(words))
+        coming = verb in ("add", "put") or into
+        if verb in ("swap", "change") and not into and not it:
             self.old.add(noun)
         if coming and noun in self.old:
             return
-        if self.verb == "add" or self.into:
+        number = _number(words, some=verb in ("remove", "move"))
+        counted = more and number is not None
+        if verb == "add" or into or (verb in ("put", "there") and counted):
             self.new.add(noun)
-        number, size, more = _said(words, self.verb == "remove")
+        sizes = [word for word in words if word in world.SIZES]
         colours = {word for word in words if word in world.COLOURS}
-        whole = self.verb in ("", "there") or (self.verb == "change" and "it" in words)
+        whole = verb in ("", "there") or (verb == "change" and it and not into)
+        if number is None and coming and single and noun in self.new:
+            number = 1
         if len(colours) > 1:
             number = None
-        elif colours and number is not None:
-            self.colours[noun] = colours.pop()
-        if coming and number is None and single and noun in self.new:
-            number = 1
         if number is not None:
-            if coming or (whole and more):
-                self.more[noun] = number
-            elif whole:
-                self.totals[noun] = number
-                self.guess += [noun] if not self.verb else []
-            elif self.verb == "remove":
-                self.fewer[noun] = number
-        if size is not None and (coming or whole):
-            self.sizes[noun] = size
+            kept = self.more if coming or (whole and more) else None
+            kept = self.totals if kept is None and whole else kept
+            kept = self.fewer if verb in ("remove", "move") else kept
+            if kept is not None:
+                self._count(kept, noun, number, colours)
+                guess += [noun] if kept is self.totals and not verb else []
+        if sizes and (coming or whole):
+            self.sizes[noun] = sizes[-1]
 
-    def _predicates(self, words: Sequence[str]) -> None:
-        """Takes what is said of a noun after it."""
-        head = self.head
-        if head is None or self.verb in ("remove", "swap", "move"):
+    def _count(self, kept: dict[str, int], noun: str, number: int, colours: set[str]) -> None:
+        """Takes a number; several of one kind, of other colours perhaps, are taken together."""
+        if noun in kept:
+            self.unclear.add(noun)
+            number += kept[noun]
+        elif colours:
+            self.colours[noun] = next(iter(colours))
+        kept[noun] = number
+
+    def _predicates(self, verb: str, words: Sequence[str], guess: list[str]) -> None:
+        """Takes what is said of nouns after them."""
+        if not self.heads or verb in ("remove", "swap", "move"):
             return
-        told = _COPULAS & set(words) or set(words) & {*world.COLOURS, *world.SIZES}
-        if told and self.guess:
+        words = words[: next((i for i, w in enumerate(words) if w in _ELSEWHERE), None)]
+        if guess and set(words) & (_COPULAS | _LOOKS):
             # "Two cars are red", "the car left of the tree should be blue": which are meant.
-            for noun in self.guess:
+            for noun in guess:
                 self.totals.pop(noun, None)
-            if self.relation is not None and self.relation[0] in self.guess:
+                self.colours.pop(noun, None)
+            if self.relation is not None and self.relation[0] in guess:
                 self.relation = None
-            self.guess = []
+            guess.clear()
         for index, word in enumerate(words):
             if word == "not":
                 break
-            if word in world.SIZES:
-                coming = head in self.new or head in self.more
-                (self.sizes if coming else self.resized)[head] = word
-            counted = self.verb in ("", "change") and word in _NUMBERS and word != "one"
-            if counted and list(words[index + 1 : index + 2]) != ["of"]:
-                self.totals[head] = _NUMBERS[word]
+            for head in self.heads:
+                if word in world.SIZES:
+                    coming = head in self.new or head in self.more
+                    (self.sizes if coming else self.resized)[head] = word
+                # "One" may stand for an object: "make the car a small one".
+                counted = verb in ("", "change") and word in _NUMBERS and word != "one"
+                if counted and list(words[index + 1 : index + 2]) != ["of"]:
+                    self.totals[head] = _NUMBERS[word]
 
-    def _relate(self, relation: str, noun: str, said: bool) -> None:
+    def _relate(
+        self,
+        verb: str,
+        relation: str,
+        noun: str,
+        after: Sequence[str],
+        it: bool,
+        guess: list[str],
+    ) -> None:
         """Takes what an object stands beside: asked for, or which one is meant."""
-        head = self.head
-        target = said or self.verb in ("", "there", "add", "put", "move")
-        if head is None or head == noun or not target or self.relation is not None:
+        head = self.heads[0] if self.heads else None
+        said = bool(_COPULAS & set(after))
+        target = said or verb in ("", "there", "add", "put", "move") or (verb == "change" and it)
+        if head is None or head == noun or not target or "not" in after:
             return
-        self.relation = (head, relation, noun)
-        if not self.verb and not said:
-            self.guess.append(head)
+        # "Move the car left of the tree to the right of the dog".
+        further = verb == "move" and "and" not in after
+        if self.relation is None or (further and self.relation[0] == head):
+            self.relation = (head, relation, noun)
+            if not verb and not said:
+                guess.append(head)
 
 
-def _cut(run: Sequence[str], verb: str) -> tuple[str, Sequence[str], Sequence[str]]:
-    """How the words between two nouns join them, what belongs to the first, what to the second."""
-    joints = {"and", "than"} | (_INTO if verb in ("swap", "change") else set())
-    ends = [i for i, word in enumerate(run) if word in joints]
-    for index in range(len(run)):
-        if relation := _relation_at(run, index):
-            return relation, run[: min([*ends, index])], run[index + 1 :]
-    if not ends:
+def _link(clause: _Clause, index: int) -> tuple[str, Sequence[str], Sequence[str]]:
+    """How a noun is joined to the one before.
+
+    Returns:
+        One of `world.RELATIONS`, "into", "and", "landmark" (it only says where or which), or "" for
+        the first of a clause; the words that belong to the noun before; and those that belong to
+        this one.
+    """
+    _, _, run = clause.named[index]
+    for place in range(len(run)):
+        relation = _relation_at(run, place)
+        if relation and (index or "it" in run[:place]):
+            return relation, run[:place], run[place + 1 :]
+    if not index:
         return "", (), run
-    end = ends[0]
-    if verb == "change" and "and" in run:
-        # "Change the car to red and the dog to blue".
-        end = run.index("and")
-    return "into" if run[end] in _INTO else run[end], run[:end], run[end + 1 :]
+    end = run.index("and") if "and" in run else None
+    if run[:1] and run[0] in _INTO and (end is None or clause.verb == "swap"):
+        lists = clause.verb in ("swap", "change") or run[0] == "with"
+        if lists and clause.verb != "remove" and set(run[1:]) <= _BEFORE_NOUNS:
+            return "into" if clause.verb in ("swap", "change") else "and", (), run[1:]
+    after, before = ((), run) if end is None else (run[:end], run[end + 1 :])
+    if set(before) <= _BEFORE_NOUNS:
+        return "and", after, before
+    told = next((i for i, w in enumerate(run) if w not in _LOOKS | _COPULAS), len(run))
+    return "landmark", run[:told], ()
 
 
 def _relation_at(run: Sequence[str], index: int) -> str | None:
@@ -223,24 +292,17 @@ def _relation_at(run: Sequence[str], index: int) -> str | None:
     return relation if list(run[index : index + len(words)]) == words else None
 
 
-def _said(words: Sequence[str], some: bool) -> tuple[int | None, str | None, bool]:
-    """Number and size that stand before a noun, and whether it is so many more.
+def _number(words: Sequence[str], some: bool) -> int | None:
+    """The number that stands before a noun.
 
     Args:
         words: What stands there.
         some: Whether "two of the" says a number as "two" does.
     """
-    number, size = None, None
-    if "no" in words:
-        return None, None, False
     for index, word in enumerate(words):
-        if word == "not":
-            break
-        if word in world.SIZES:
-            size = word
-        part = list(words[index + 1 : index + 2]) == ["of"]
-        if word in _NUMBERS and (some or not part):
-            number = _NUMBERS[word]
-    if "another" in words and number is None:
-        number = 1
-    return number, size, bool({"more", "another"} & set(words))
+        if word in ("no", "not", "than", "all") or word == "[UNK]":
+            return None
+        if word in _NUMBERS:
+            part = list(words[index + 1 : index + 2]) == ["of"]
+            return _NUMBERS[word] if some or not part else None
+    return 1 if "another" in words else None

@@ -142,6 +142,9 @@ def test_what_is_added_comes_on_top_of_what_is_there() -> None:
     # Even where a plan would empty some, and where none is there yet.
     rows = settle(rows_with(NO_CAR), _cars(*THREE), [["car"]], False, said)
     assert _kinds(rows, CAR) == (2, 0)
+    unnumbered = [Wording(new=frozenset({"car"}))]
+    rows = settle(rows_with(NO_CAR, (1, ONE_CAR[1])), _cars(*THREE), [["car"]], False, unnumbered)
+    assert _kinds(rows, CAR) == (1, 0)
     rows = settle(rows_with(ONE_CAR), shown_by(), [["car"]], False, said)
     assert _kinds(rows, CAR) == (2, 0)
 
@@ -163,19 +166,105 @@ def test_a_number_of_a_colour_is_of_those_that_show_it() -> None:
     said = [Wording(totals={"car": 2}, colours={"car": "blue"})]
     rows = settle(rows_with(ONE_CAR), shown, [["car"]], False, said)
     assert _kinds(rows, CAR) == (1, 0)
-    said = [Wording(totals={"car": 1}, colours={"car": "green"})]
+    said = [Wording(totals={"car": 3}, colours={"car": "green"})]
     rows = settle(rows_with(ONE_CAR), shown, [["car"]], False, said)
     assert _kinds(rows, CAR) == (1, 0)
 
 
-def test_as_many_are_moved_as_are_emptied() -> None:
-    said = [Wording(relation=("car", "right of", "tree"))]
-    for places, moved in ((((1, 1),), 1), (((1, 1), (9, 1)), 2), (THREE, 2)):
+def test_as_many_are_painted_as_are_moved() -> None:
+    beside = ("car", "right of", "tree")
+    plans = ([NO_CAR], [NO_CAR, (1, ONE_CAR[1]), (2, ONE_CAR[1]), (3, ONE_CAR[1])])
+    for places, number, moved in ((((1, 1),), 0, 1), (((1, 1), (9, 1)), 0, 2), (THREE, 0, 3),
+                                  (THREE, 1, 1), (THREE, 2, 2)):  # fmt: skip
         shown = _cars(*places)
-        shown[0, TREE, 5:9, 5:9] = shown[0, -1, 7, 7] = 6.0
-        for planned in ([NO_CAR], [NO_CAR, (1, ONE_CAR[1]), (2, ONE_CAR[1]), (3, ONE_CAR[1])]):
+        shown[0, TREE, 6:9, 5:8] = shown[0, -1, 7, 6] = 6.0
+        said = [Wording(relation=beside, fewer={"car": number} if number else {})]
+        for planned in plans:
             rows = settle(rows_with(*planned), shown, [["car", "tree"]], False, said)
             assert _kinds(rows, CAR) == (moved, moved)
+            painted = rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == CAR)]
+            assert (painted[:, 3] > 26 + 10).all()
+
+
+def test_what_is_moved_keeps_its_colour_and_size() -> None:
+    shown = shown_by(car=(1, 1, 9, 9), tree=(10, 2, 14, 6))
+    shown[0, len(slots.NOUNS) + slots.COLOURS.index("blue") - 1, 1:9, 1:9] = 6.0
+    planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 1, 50, 50, 16, 0]))
+    said = [Wording(relation=("car", "right of", "tree"))]
+    rows = settle(planned, shown, [["car", "tree"]], False, said)
+    painted = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    assert slots.COLOURS[int(painted[2])] == "blue"
+    assert painted[5] >= 29
+
+
+def test_what_something_cannot_stand_beside_makes_way() -> None:
+    """Nothing can be above a tree at the upper edge: the tree is moved below the car."""
+    shown = shown_by(car=(6, 9, 10, 13), tree=(0, 1, 4, 5))
+    planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 0, 50, 50, 16, 0]))
+    said = [Wording(relation=("car", "above", "tree"))]
+    rows = settle(planned, shown, [["car", "tree"]], False, said)
+    assert _kinds(rows, CAR) == (0, 0)
+    assert _kinds(rows, TREE) == (1, 1)
+    tree = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    assert tree[4] >= 32 + 10
+    assert rows[0][rows[0, :, 0] == slots.EMPTIED][0, 3:5].tolist() == [12, 8]
+
+
+def test_for_what_is_new_the_other_makes_way_too() -> None:
+    shown = shown_by(tree=(0, 1, 4, 5))
+    said = [Wording(relation=("car", "above", "tree"), new=frozenset({"car"}))]
+    rows = settle(rows_with(ONE_CAR), shown, [["car", "tree"]], False, said)
+    assert _kinds(rows, CAR) == (1, 0)
+    assert _kinds(rows, TREE) == (1, 1)
+    car, tree = (rows[0][(rows[0, :, 0] == 1) & (rows[0, :, 1] == n)][0] for n in (CAR, TREE))
+    assert tree[4] - car[4] >= 10
+    assert car[4] >= car[5] / 2 - 1
+
+
+def test_nothing_makes_way_where_there_is_room() -> None:
+    shown = shown_by(tree=(8, 6, 12, 10))
+    said = [Wording(relation=("car", "above", "tree"), new=frozenset({"car"}))]
+    rows = settle(rows_with(ONE_CAR), shown, [["car", "tree"]], False, said)
+    assert _kinds(rows, TREE) == (0, 0)
+
+
+def test_more_than_there_were_stand_beside_one_another() -> None:
+    """Of two that replace one, the second is not painted over the first."""
+    planned = rows_with(
+        (0, [slots.EMPTIED, CAR, 0, 30, 30, 20, 0]),
+        (slots.EACH, [slots.PAINTED, TREE, 0, 30, 30, 18, 0]),
+    )
+    said = [Wording(more={"tree": 2}, new=frozenset({"tree"}))]
+    rows = settle(planned, shown_by(car=(6, 6, 10, 10)), [["car", "tree"]], False, said)
+    first, second = rows[0][(rows[0, :, 0] == slots.PAINTED)]
+    assert first[3:5].tolist() == [32, 32]
+    assert max(abs(second[3] - 32), abs(second[4] - 32)) >= 14
+
+
+def test_what_is_to_stand_beside_something_does_not_take_a_free_place() -> None:
+    shown = shown_by(car=(6, 11, 10, 15), dog=(6, 4, 10, 8))
+    dog, cat = (slots.NOUNS.index(n) for n in ("dog", "cat"))
+    planned = rows_with(
+        (0, [slots.EMPTIED, CAR, 0, 52, 32, 20, 0]),
+        (slots.EACH, [slots.PAINTED, cat, 0, 40, 40, 14, 0]),
+    )
+    said = [Wording(more={"cat": 1}, new=frozenset({"cat"}), relation=("cat", "left of", "dog"))]
+    rows = settle(planned, shown, [["car", "cat", "dog"]], False, said)
+    assert rows[0, slots.EACH, 3] <= 24 - 8
+    assert _kinds(rows, dog)[0] in (0, 1)
+
+
+def test_of_a_colour_go_those_that_show_it() -> None:
+    shown = _cars(*THREE)
+    _paint(shown, "red", 1, 1)
+    _paint(shown, "red", 1, 9)
+    _paint(shown, "blue", 9, 1)
+    said = [Wording(fewer={"car": 2}, colours={"car": "red"})]
+    rows = settle(rows_with(NO_CAR), shown, [["car"]], False, said)
+    assert sorted(_emptied(rows)) == [[12, 12], [44, 12]]
+    said = [Wording(fewer={"car": 2}, colours={"car": "green"})]
+    rows = settle(rows_with(NO_CAR), shown, [["car"]], False, said)
+    assert len(_emptied(rows)) == 1  # what is planned
 
 
 def test_a_replacement_has_the_size_that_is_asked_for() -> None:

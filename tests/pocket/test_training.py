@@ -18,6 +18,7 @@ from experts.pocket.recipes import Recipe
 from experts.pocket.sampling import sample_scene
 from experts.pocket.slots import EMPTIED, PAINTED
 from experts.pocket.sprites import SpriteSheet
+from experts.pocket.train import main
 from experts.pocket.training.diffusion import DiffusionTask
 from experts.pocket.training.files import replace_file
 from experts.pocket.training.loop import Schedule, Task, train
@@ -221,3 +222,23 @@ def test_the_critic_looks_first_and_asks_nothing_of_what_one_could_argue_about(
         unknown = [list(world.NOUNS)[i] for i in (known[0, :, 0, 0] == 0).nonzero()[:, 0]]
         assert set(unknown) == set(painting.doubtful)
         assert labels.shape[2:] == (16, 16)
+
+
+def test_the_critic_can_learn_to_answer_and_go_on_seeing_as_it_did(
+    sheet: SpriteSheet, tmp_path: Path
+) -> None:
+    task = CriticTask(sheet, 0, 4, CPU, look_first=0, **TINY_CRITIC)
+    task.keep_still()
+    before = {name: value.clone() for name, value in task.model.state_dict().items()}
+    schedule = Schedule(minutes=10, steps=3, batch=4, warmup=1, horizon=3)
+    train(task, schedule, tmp_path / "work", tmp_path / "out")
+    after = task.model.state_dict()
+    changed = {name.split(".")[1] for name in after if (after[name] != before[name]).any()}
+    assert {"answer", "query", "blocks"} <= changed
+    assert not changed & {"stem", "texture", "near", "far", "back", "last", "mix", "quality"}
+    assert set(task.loss(0)[1]) == {"answers", "words", "accuracy"}
+
+
+def test_only_a_critic_that_has_learned_to_see_goes_on_seeing_as_it_did(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="--from"):
+        main(["critic", "--still", "--minutes", "0.1", "--painted", "0", "--work", str(tmp_path)])

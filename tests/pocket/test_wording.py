@@ -26,7 +26,7 @@ TOKENIZER = build_tokenizer(48)
         ("add another car", Wording(more={"car": 1}, new=frozenset({"car"}))),
         ("add a car", Wording(more={"car": 1}, new=frozenset({"car"}))),
         ("add cars", Wording(new=frozenset({"car"}))),
-        ("there should be two more cars", Wording(more={"car": 2})),
+        ("there should be two more cars", Wording(more={"car": 2}, new=frozenset({"car"}))),
         (
             "add two blue cars and a tree",
             Wording(more={"car": 2, "tree": 1}, colours={"car": "blue"},
@@ -39,12 +39,46 @@ TOKENIZER = build_tokenizer(48)
         ("make the two cars red", Wording()),
         ("two cars should be red", Wording()),
         ("change the two cars to red and the three dogs to blue", Wording()),
-        ("move the two cars left of the three trees", Wording(relation=("car", "left of", "tree"))),
+        (
+            "move the two cars left of the three trees",
+            Wording(fewer={"car": 2}, relation=("car", "left of", "tree")),
+        ),
         ("replace the dog with 3 kittens", Wording(more={"cat": 3}, new=frozenset({"cat"}))),
         ("replace the two dogs with cats", Wording(new=frozenset({"cat"}))),
         ("turn the two dogs into a cat", Wording(more={"cat": 1}, new=frozenset({"cat"}))),
         ("replace the red car with a blue car", Wording()),
         ("make it two", Wording()),
+        ("there should be more than two cars", Wording()),
+        ("there should be no two cars", Wording()),
+        ("get rid of two cars", Wording()),
+        ("remove two of the three cars", Wording(fewer={"car": 2})),
+        ("remove all but one car", Wording()),
+        ("remove one red car", Wording(fewer={"car": 1}, colours={"car": "red"})),
+        ("make two of them", Wording()),
+        ("make the cars two of a kind", Wording()),
+        ("make it two cars and three dogs", Wording(totals={"car": 2, "dog": 3})),
+        ("turn the car into a large car", Wording()),
+        (
+            "replace the car with a dog and the cat with two birds",
+            Wording(more={"dog": 1, "bird": 2}, new=frozenset({"dog", "bird"})),
+        ),
+        # Several of a kind: together, and the colour is not said of all.
+        ("add a red car and two blue cars", Wording(more={"car": 3}, new=frozenset({"car"}))),
+        ("there should be one red car and one blue car", Wording()),
+        # What only says where.
+        ("add a cat next to the dog", Wording(more={"cat": 1}, new=frozenset({"cat"}))),
+        ("add a hat on the dog", Wording(more={"hat": 1}, new=frozenset({"hat"}))),
+        ("add two cars to the three dogs", Wording(more={"car": 2}, new=frozenset({"car"}))),
+        ("put the dog between the two cars", Wording()),
+        ("remove the car next to the two trees", Wording()),
+        ("remove the dog with the two cars", Wording()),
+        ("make the car next to the dog small", Wording(resized={"car": "small"})),
+        ("two cars on a blue background", Wording(totals={"car": 2})),
+        # What is not to be.
+        ("do not move the car to the left of the tree", Wording()),
+        ("don't add two cars", Wording()),
+        ("never make the car small", Wording()),
+        ("the car should not be left of the tree", Wording()),
         # Sizes: of what comes, of what is there, or which is meant.
         ("Make the zebra smaller", Wording(resized={"zebra": "small"})),
         ("the hats should be small", Wording(resized={"hat": "small"})),
@@ -65,6 +99,13 @@ TOKENIZER = build_tokenizer(48)
             "add a car and make it small",
             Wording(more={"car": 1}, sizes={"car": "small"}, new=frozenset({"car"})),
         ),
+        ("make the car red and small", Wording(resized={"car": "small"})),
+        (
+            "make the car and the dog small",
+            Wording(resized={"car": "small", "dog": "small"}),
+        ),
+        ("make the small car a large one", Wording(resized={"car": "large"})),
+        ("move the small car", Wording()),
         # Relations: asked for, or which is meant.
         (
             "Put two large red cups over the sofa",
@@ -80,6 +121,31 @@ TOKENIZER = build_tokenizer(48)
             Wording(more={"car": 1, "cat": 2}, new=frozenset({"car", "cat"}),
                     relation=("car", "left of", "tree")),
         ),
+        (
+            "add a car and put it left of the tree",
+            Wording(more={"car": 1}, new=frozenset({"car"}), relation=("car", "left of", "tree")),
+        ),
+        (
+            "take the car and put it left of the tree",
+            Wording(relation=("car", "left of", "tree")),
+        ),
+        (
+            "put another car right of the tree",
+            Wording(more={"car": 1}, new=frozenset({"car"}), relation=("car", "right of", "tree")),
+        ),
+        (
+            "make it one car left of the tree",
+            Wording(totals={"car": 1}, relation=("car", "left of", "tree")),
+        ),
+        (
+            "move the car left of the tree to the right of the dog",
+            Wording(relation=("car", "right of", "dog")),
+        ),
+        (
+            "put the car above the tree and the dog below the bus",
+            Wording(relation=("car", "above", "tree")),
+        ),
+        ("put the red car left of the blue car", Wording(colours={})),
         ("the car should be below the tree", Wording(relation=("car", "below", "tree"))),
         ("remove the car left of the tree", Wording()),
         ("make the car left of the tree red", Wording()),

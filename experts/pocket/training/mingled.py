@@ -13,7 +13,7 @@ import numpy as np
 
 from experts.pocket import world
 from experts.pocket.sampling import sample_colour
-from experts.pocket.scenes import Group, Scene, Thing, insert
+from experts.pocket.scenes import SIZE, Group, Scene, Thing, crowding, insert
 from experts.pocket.sprites import SpriteSheet
 
 MINGLED: Final = 0.2
@@ -21,6 +21,9 @@ MINGLED: Final = 0.2
 
 MOST: Final = 4
 """Objects of a kind, as many as can be counted."""
+
+CROWDED: Final = 0.2
+"""Share of an object that others may cover."""
 
 _SIDES: Final = {"small": (12, world.SMALL), "": (20, 25), "large": (31, 42)}
 
@@ -40,23 +43,32 @@ def mingled(sheet: SpriteSheet, scene: Scene, rng: np.random.Generator) -> Scene
         return scene
     noun = str(rng.choice(scene.nouns()))
     own = scene.of(noun)
-    if len(own) == 1 or (len(own) < MOST and rng.random() < 0.4):
+    given = scene
+    full = len(own) == MOST or len(scene.things) == world.MAX_THINGS
+    if len(own) == 1 or (not full and rng.random() < 0.4):
         try:
+            if full:
+                return given
             scene = insert(sheet, rng, scene, Group(noun, own[0].colour, 1))
         except ValueError:
-            return scene
+            return given
         chosen = len(scene.things) - 1
     else:
         chosen = int(rng.choice([i for i, t in enumerate(scene.things) if t.noun == noun]))
     things = list(scene.things)
-    things[chosen] = _another(things[chosen], scene.background, rng)
+    old = things.pop(chosen)
+    new = _another(old, scene.background, rng)
+    alike = (new.seen_colour, new.seen_size) == (old.seen_colour, old.seen_size)
+    if alike or crowding(sheet, things, new) > CROWDED:
+        return given
     # Those of one kind stand together, as in any scene.
     order = scene.nouns()
+    things.insert(chosen, new)
     return replace(scene, things=tuple(sorted(things, key=lambda t: order.index(t.noun))))
 
 
 def _another(thing: Thing, background: str, rng: np.random.Generator) -> Thing:
-    """The object in another colour, another size, or both."""
+    """The object in another colour, another size, or both, inside the picture."""
     what = str(rng.choice(("colour", "size", "both"), p=(0.55, 0.3, 0.15)))
     colour = sample_colour(rng, thing.noun, background, always=True)
     if what != "size" and colour is not None and colour != thing.seen_colour:
@@ -64,5 +76,7 @@ def _another(thing: Thing, background: str, rng: np.random.Generator) -> Thing:
     if what != "colour":
         names = [name for name in _SIDES if name != thing.seen_size]
         low, high = _SIDES[names[int(rng.integers(len(names)))]]
-        thing = replace(thing, size=int(rng.integers(low, high + 1)))
+        size = int(rng.integers(low, high + 1))
+        x, y = (float(np.clip(v, size / 2, SIZE - size / 2)) for v in (thing.x, thing.y))
+        thing = replace(thing, size=size, x=x, y=y)
     return thing

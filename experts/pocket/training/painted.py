@@ -150,7 +150,7 @@ class PaintedScenes:
             weights: Folder of the renderer and of the painter that uses it.
             report: Told how many there are.
         """
-        name = f"painted-{digest_of(weights / 'renderer' / 'unet')[:12]}-seed{self.seed}-v3.npy"
+        name = f"painted-{digest_of(weights / 'renderer' / 'unet')[:12]}-seed{self.seed}-v4.npy"
         file = folder / name
         images = np.load(file, allow_pickle=False) if file.is_file() else np.zeros(
             (0, 64, 64, 3), np.uint8

@@ -200,6 +200,17 @@ class CriticTask:
         self.critic = CriticModel(self.config).to(device)
         self.model: nn.Module = self.critic
         self.painted: PaintedScenes | None = None
+        self.still = False
+
+    def keep_still(self) -> None:
+        """Leaves what it sees with as it is, and trains how it answers: a third of the time."""
+        self.still = True
+        critic = self.critic.critic
+        seeing = (critic.stem, critic.texture, critic.near, critic.far, critic.back, critic.last,
+                  critic.mix, critic.quality, self.critic.dense, self.critic.setting,
+                  self.critic.facts)  # fmt: skip
+        for part in seeing:
+            part.requires_grad_(False)
 
     def start_from(self, state: dict[str, Any]) -> None:
         """Takes over the averaged weights of a checkpoint of the same sizes."""
@@ -311,6 +322,8 @@ class CriticTask:
     def loss(self, step: int) -> tuple[Tensor, dict[str, float]]:
         """Cross-entropy of the answers, and of what each cell, each word and the whole shows."""
         rng = np.random.default_rng([self.seed, 1, step])
+        if self.still:
+            return self._answer_loss(self.batch_of(rng, self.batch, QUESTIONS))
         looking = step < self.look_first
         if looking:
             made = self._pictures(rng, self.batch)
@@ -351,6 +364,19 @@ class CriticTask:
         }
         loss = loss + answer_loss + 0.3 * fact_loss + 4 * word_loss + 2 * quality_loss
         return loss, figures
+
+    def _answer_loss(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
+        """The part of the loss that is about answers alone."""
+        with mixed(self.device):
+            with torch.no_grad():
+                seen = self.critic.critic.look(batch["pixels"])
+            out = self.critic.critic.ask(seen, batch["ids"], batch["mask"])
+        logits = out.logits.float()
+        answers = functional.cross_entropy(logits.flatten(0, 1), batch["answers"].flatten())
+        words = self._word_loss(out, batch)
+        right = (logits.argmax(-1) == batch["answers"]).float().mean()
+        figures = {"answers": answers, "words": words, "accuracy": right}
+        return answers + 4 * words, {name: float(v.detach()) for name, v in figures.items()}
 
     def _word_loss(self, out: Answers, batch: dict[str, Any]) -> Tensor:
         """Cross-entropy of where the picture shows what nouns and colours name."""

@@ -29,6 +29,9 @@ UNLIKE: Final = 5.0
 CRAMPED: Final = 0.3
 """How badly a new object may stand beside another (`make_room`) before that one makes way."""
 
+FEW: Final = 2
+"""Of a kind of which more are seen nothing makes way."""
+
 MOVING_COSTS: Final = 0.1
 """By how much it is to stand better for each kind that makes way."""
 
@@ -120,7 +123,8 @@ def _find_places(
     mine = [i for i in new if int(planned[i, 1]) == beside[0]]
     anchors = seen[other]
     noun = slots.NOUNS.index(other)
-    if not mine or bool(((planned[:, 1] == noun) & (planned[:, 0] != slots.ABSENT)).any()):
+    planned_too = bool(((planned[:, 1] == noun) & (planned[:, 0] != slots.ABSENT)).any())
+    if not mine or planned_too or len(anchors) > FEW:
         return
     others = [i for i in new if i not in mine]
     if seen.get(head) and bool(

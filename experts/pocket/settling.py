@@ -7,6 +7,7 @@ exactly, and the words (`experts.pocket.wording`) how many, how large and beside
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -68,6 +69,7 @@ def settle(
         new: list[int] = []
         said = wordings[index] if wordings else Wording()
         seen = {n: find(chances[index, slots.NOUNS.index(n)], chances[index, -1]) for n in named}
+        said = _as_many(said, seen)
         for group, noun in enumerate(named):
             part = rows[index, group * slots.EACH : (group + 1) * slots.EACH]
             found = seen[noun]
@@ -93,6 +95,15 @@ def settle(
         _take_place(rows[index], placed, freed, said)
         _find_places(rows[index], [i for i in new if i not in placed], chances[index], said, seen)
     return rows
+
+
+def _as_many(said: Wording, seen: Mapping[str, Sequence[Box]]) -> Wording:
+    """Where objects are replaced and no number is said, as many come as go."""
+    going = sum(len(seen.get(noun, ())) for noun in said.replaced)
+    coming = [noun for noun in said.new if noun not in said.more]
+    if not said.replaced or not going or len(said.new) != 1 or not coming:
+        return said
+    return replace(said, more={**said.more, coming[0]: min(going, slots.EACH)})
 
 
 def _find_places(
@@ -210,6 +221,10 @@ def hold(
         _paint_more(part, noun, found, said.more[noun], chances)
     elif noun in said.totals and not in_place:
         gone = _count(part, noun, found, said, chances)
+    elif noun in said.replaced and found and not in_place:
+        gone = list(found)
+        part[:, 0] = slots.ABSENT
+        part[: len(gone), 0] = slots.EMPTIED
     elif noun in said.fewer and not painted and (own := _own(noun, found, said, chances)):
         gone = own[-said.fewer[noun] :]
         part[:, 0] = slots.ABSENT

@@ -49,6 +49,7 @@ class Wording:
         sizes: One of `world.SIZES`, by kind, of objects to come.
         resized: Likewise, of objects that are there.
         new: Kinds of which objects are to come, and none are to be moved.
+        replaced: Kinds of which all are to go, for others to take their places.
         relation: Kind, one of `world.RELATIONS`, and the kind that it is to be beside; None where
             none is asked for.
     """
@@ -60,6 +61,7 @@ class Wording:
     sizes: Mapping[str, str] = field(default_factory=dict)
     resized: Mapping[str, str] = field(default_factory=dict)
     new: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
     relation: tuple[str, str, str] | None = None
 
 
@@ -125,6 +127,7 @@ class _Reader:
         self.resized: dict[str, str] = {}
         self.new: set[str] = set()
         self.old: set[str] = set()
+        self.replaced: set[str] = set()
         self.relation: tuple[str, str, str] | None = None
         self.heads: list[str] = []
 
@@ -135,7 +138,7 @@ class _Reader:
             self.colours.pop(noun, None)
         return Wording(
             self.totals, self.more, self.fewer, self.colours, self.sizes, self.resized,
-            frozenset(self.new), self.relation,
+            frozenset(self.new), frozenset(self.replaced), self.relation,
         )  # fmt: skip
 
     def read(self, clause: _Clause) -> None:
@@ -155,8 +158,10 @@ class _Reader:
                 self._relate(clause.verb, link, noun, after, it, guess)
             elif link != "landmark":
                 ahead = [kind for kind, _, _ in links[index + 1 :]]
-                into = link == "into" or (into and "into" not in ahead)
-                joined = link == "and" and not _LOOKS & set(after)
+                was, into = into, link == "into" or (into and "into" not in ahead)
+                if link == "into":
+                    self.replaced |= set(self.heads) - {noun}
+                joined = link == "and" and into == was and not _LOOKS & set(after)
                 self.heads = [*self.heads, noun] if index and joined else [noun]
                 self._attributes(clause.verb, noun, single, before, into, it, guess)
             elif not index:

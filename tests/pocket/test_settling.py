@@ -267,6 +267,19 @@ def test_of_a_colour_go_those_that_show_it() -> None:
     assert len(_emptied(rows)) == 1  # what is planned
 
 
+def test_all_are_replaced_by_as_many_where_no_number_is_said() -> None:
+    planned = (NO_CAR, (slots.EACH, [slots.PAINTED, TREE, 0, 40, 40, 16, 0]))
+    said = Wording(new=frozenset({"tree"}), replaced=frozenset({"car"}))
+    rows = settle(rows_with(*planned), _cars(*THREE), [["car", "tree"]], False, [said])
+    assert _kinds(rows, CAR) == (0, 3)
+    assert _kinds(rows, TREE) == (3, 0)
+    trees = rows[0][rows[0, :, 0] == slots.PAINTED][:, 3:5].tolist()
+    assert sorted(trees) == [[12, 12], [12, 44], [44, 12]]
+    one = Wording(more={"tree": 1}, new=said.new, replaced=said.replaced)
+    rows = settle(rows_with(*planned), _cars(*THREE), [["car", "tree"]], False, [one])
+    assert (_kinds(rows, CAR), _kinds(rows, TREE)) == ((0, 3), (1, 0))
+
+
 def test_a_replacement_has_the_size_that_is_asked_for() -> None:
     planned = rows_with(NO_CAR, (slots.EACH, [slots.PAINTED, TREE, 0, 40, 40, 20, 0]))
     said = [Wording(more={"tree": 1}, sizes={"tree": "small"}, new=frozenset({"tree"}))]

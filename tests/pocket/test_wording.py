@@ -43,9 +43,18 @@ TOKENIZER = build_tokenizer(48)
             "move the two cars left of the three trees",
             Wording(fewer={"car": 2}, relation=("car", "left of", "tree")),
         ),
-        ("replace the dog with 3 kittens", Wording(more={"cat": 3}, new=frozenset({"cat"}))),
-        ("replace the two dogs with cats", Wording(new=frozenset({"cat"}))),
-        ("turn the two dogs into a cat", Wording(more={"cat": 1}, new=frozenset({"cat"}))),
+        (
+            "replace the dog with 3 kittens",
+            Wording(more={"cat": 3}, new=frozenset({"cat"}), replaced=frozenset({"dog"})),
+        ),
+        (
+            "replace the two dogs with cats",
+            Wording(new=frozenset({"cat"}), replaced=frozenset({"dog"})),
+        ),
+        (
+            "turn the two dogs into a cat",
+            Wording(more={"cat": 1}, new=frozenset({"cat"}), replaced=frozenset({"dog"})),
+        ),
         ("replace the red car with a blue car", Wording()),
         ("make it two", Wording()),
         ("there should be more than two cars", Wording()),
@@ -60,7 +69,11 @@ TOKENIZER = build_tokenizer(48)
         ("turn the car into a large car", Wording()),
         (
             "replace the car with a dog and the cat with two birds",
-            Wording(more={"dog": 1, "bird": 2}, new=frozenset({"dog", "bird"})),
+            Wording(
+                more={"dog": 1, "bird": 2},
+                new=frozenset({"dog", "bird"}),
+                replaced=frozenset({"car", "cat"}),
+            ),
         ),
         # Several of a kind: together, and the colour is not said of all.
         ("add a red car and two blue cars", Wording(more={"car": 3}, new=frozenset({"car"}))),
@@ -93,7 +106,12 @@ TOKENIZER = build_tokenizer(48)
         ("replace the car with a bigger one", Wording()),
         (
             "replace the car with a small dog",
-            Wording(more={"dog": 1}, sizes={"dog": "small"}, new=frozenset({"dog"})),
+            Wording(
+                more={"dog": 1},
+                sizes={"dog": "small"},
+                new=frozenset({"dog"}),
+                replaced=frozenset({"car"}),
+            ),
         ),
         (
             "add a car and make it small",

@@ -155,7 +155,8 @@ def _find_places(
     moved = _moved(both, other, anchors, chances)
     if moved:
         both[mine, 0] = slots.ABSENT
-        room = 0.85 * float(both[mine, 5].max())
+        lines = 1 if len(mine) <= FEW else 2
+        room = 0.85 * lines * float(both[mine, 5].max())
         worse = make_room(both, moved, chances, None, (relation, room))
         both[mine, 0] = slots.PAINTED
         stands = [(float(both[i, 3]), float(both[i, 4])) for i in moved]

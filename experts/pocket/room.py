@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from experts.pocket import slots, world
-from experts.pocket.sight import CELL, kinds_of
+from experts.pocket.sight import CELL
 
 Floats = NDArray[np.floating[Any]]
 
@@ -110,9 +110,15 @@ def make_room(
     """
     far_off = beside is not None or leaving is not None
     reach = world.NATIVE_SIZE if far_off else REACH_OF_MOVES
-    emptied = kinds_of(rows, slots.EMPTIED)
-    stay = [i for i in range(len(slots.NOUNS)) if i not in emptied]
-    shows = 1 - np.prod(1 - chances[stay], 0)
+    stay = chances[: len(slots.NOUNS)].copy()
+    for row in rows[rows[:, 0] == slots.EMPTIED]:
+        x, y, half = float(row[3]), float(row[4]), float(row[5]) / 2
+        top, bottom, left, right = (
+            min(max(round(v / CELL), 0), stay.shape[-1])
+            for v in (y - half, y + half, x - half, x + half)
+        )
+        stay[int(row[1]), top:bottom, left:right] = 0.0
+    shows = 1 - np.prod(1 - stay, 0)
     taken = np.kron(shows, np.ones((CELL, CELL), np.float32))
     shift = np.arange(-reach, reach + 1)
     far = (shift[:, None] ** 2 + shift[None, :] ** 2) ** 0.5 / REACH_OF_MOVES

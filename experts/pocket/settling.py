@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, as_tensor
 
 from experts.pocket import slots, world
-from experts.pocket.room import Beside, make_room
+from experts.pocket.room import Beside, make_room, wide_of
 from experts.pocket.sight import CELL, WIDER, Box, find, row_seen
 from experts.pocket.wording import Wording
 
@@ -65,11 +65,12 @@ def settle(
     chances = shown.float().sigmoid().cpu().numpy()
     for index, named in enumerate(kinds):
         freed: list[Box] = []
-        extra: list[list[float]] = []
+        extra: list[list[list[float]]] = []
         new: list[int] = []
         said = wordings[index] if wordings else Wording()
         seen = {n: find(chances[index, slots.NOUNS.index(n)], chances[index, -1]) for n in named}
-        said = _as_many(said, seen)
+        said = _as_many(said, seen, rows[index])
+        seen = _in_turn(said, seen)
         for group, noun in enumerate(named):
             part = rows[index, group * slots.EACH : (group + 1) * slots.EACH]
             found = seen[noun]
@@ -85,9 +86,14 @@ def settle(
                 extra += _repaint(part, painted, found, noun in said.resized)
             else:
                 new += [group * slots.EACH + i for i in painted]
-        for i, row in zip(_of(rows[index], slots.ABSENT), extra, strict=False):
-            rows[index, i] = as_tensor(row, dtype=rows.dtype)
-            new += [i] if row[0] == slots.PAINTED else []
+        free = _of(rows[index], slots.ABSENT)
+        for together in extra:
+            if len(together) > len(free):
+                continue
+            for row in together:
+                i = free.pop(0)
+                rows[index, i] = as_tensor(row, dtype=rows.dtype)
+                new += [i] if row[0] == slots.PAINTED else []
         beside = _beside(said, seen)
         # What is to stand beside something does not go where something else was.
         placed = [i for i in new if beside is None or int(rows[index, i, 1]) != beside[0]]
@@ -97,13 +103,37 @@ def settle(
     return rows
 
 
-def _as_many(said: Wording, seen: Mapping[str, Sequence[Box]]) -> Wording:
-    """Where objects are replaced and no number is said, as many come as go."""
-    going = sum(len(seen.get(noun, ())) for noun in said.replaced)
+def _as_many(said: Wording, seen: Mapping[str, Sequence[Box]], rows: Tensor) -> Wording:
+    """Where objects are replaced and no number is said, as many come as go, or as are planned.
+
+    Args:
+        said: The instruction.
+        seen: Where the picture shows each kind.
+        rows: Planned rows of the picture (slots, 7).
+    """
+    going = sum(min(len(seen.get(n, ())), said.fewer.get(n, slots.EACH)) for n in said.replaced)
     coming = [noun for noun in said.new if noun not in said.more]
-    if not said.replaced or not going or len(said.new) != 1 or not coming:
+    if not going or len(coming) != 1:
         return said
-    return replace(said, more={**said.more, coming[0]: min(going, slots.EACH)})
+    kind = slots.NOUNS.index(coming[0])
+    planned = int(((rows[:, 0] == slots.PAINTED) & (rows[:, 1] == kind)).sum())
+    number = min(max(going, planned), slots.EACH)
+    return replace(said, more={**said.more, coming[0]: number})
+
+
+def _in_turn(said: Wording, seen: dict[str, list[Box]]) -> dict[str, list[Box]]:
+    """What is seen; where some of a kind are to be moved, those come first that need it."""
+    if said.relation is None or said.relation[0] not in said.fewer:
+        return seen
+    head, relation, other = said.relation
+    others = [(x, y) for x, y, _ in seen.get(other, ())]
+    if not others or head not in seen:
+        return seen
+
+    def stands(box: Box) -> bool:
+        return float(wide_of(relation, np.array(box[0]), np.array(box[1]), others)) == 0.0
+
+    return {**seen, head: sorted(seen[head], key=stands)}
 
 
 def _find_places(
@@ -138,9 +168,9 @@ def _find_places(
     if not mine or planned_too or len(anchors) > FEW:
         return
     others = [i for i in new if i not in mine]
-    if seen.get(head) and bool(
-        ((planned[:, 1] == beside[0]) & (planned[:, 0] == slots.EMPTIED)).any()
-    ):
+    there_already = (planned[:, 1] == beside[0]) & (planned[:, 0] == slots.EMPTIED)
+    only_moved = head not in said.sizes and head not in said.resized
+    if seen.get(head) and only_moved and bool(there_already.any()):
         still = planned.clone()
         still[still[:, 1] == beside[0], 0] = slots.ABSENT
         moved = _moved(still, other, anchors, chances)
@@ -189,7 +219,7 @@ def hold(
     said: Wording,
     chances: Floats,
     in_place: bool,
-) -> tuple[list[Box], list[list[float]]]:
+) -> tuple[list[Box], list[list[list[float]]]]:
     """Holds what is planned of one kind of object to what an instruction asks for.
 
     Args:
@@ -202,10 +232,10 @@ def hold(
 
     Returns:
         Which of those that are seen are to be emptied, empty where that is left to the plan; and
-        rows for which there is no room among its own.
+        rows for which there is no room among its own, those in one list that belong together.
     """
     gone: list[Box] = []
-    more: list[list[float]] = []
+    more: list[list[list[float]]] = []
     emptied, painted = _of(part, slots.EMPTIED), _of(part, slots.PAINTED)
     if noun in said.new and not in_place:
         part[emptied, 0] = slots.ABSENT
@@ -216,14 +246,17 @@ def hold(
     moved = bool(found and emptied) and moves
     if moved and not in_place:
         own = _own(noun, found, said, chances) or list(found)
-        gone, more = _move(part, noun, own[: said.fewer.get(noun)], chances)
+        number = said.fewer.get(noun, said.more.get(noun))
+        gone, more = _move(part, noun, own[:number], chances)
     elif noun in said.more and not in_place:
         part[emptied, 0] = slots.ABSENT
         _paint_more(part, noun, found, said.more[noun], chances)
+        _colour_all(part, noun, said)
     elif noun in said.totals and not in_place:
         gone = _count(part, noun, found, said, chances)
     elif noun in said.replaced and found and not in_place:
-        gone = list(found)
+        own = _own(noun, found, said, chances) or list(found)
+        gone = own[: said.fewer.get(noun)]
         part[:, 0] = slots.ABSENT
         part[: len(gone), 0] = slots.EMPTIED
     elif noun in said.fewer and not painted and (own := _own(noun, found, said, chances)):
@@ -253,25 +286,25 @@ def _own(noun: str, found: Sequence[Box], said: Wording, chances: Floats) -> lis
 
 def _move(
     part: Tensor, noun: str, found: Sequence[Box], chances: Floats
-) -> tuple[list[Box], list[list[float]]]:
+) -> tuple[list[Box], list[list[list[float]]]]:
     """Plans to empty each and to paint it elsewhere, with the size and the colour that it has.
 
     Returns:
-        Which are to be emptied in its own rows, at most two; and rows that empty and paint the
-        others.
+        Which are to be emptied in its own rows, at most two; and rows that empty and paint each of
+        the others.
     """
     gone, rest = list(found[: slots.EACH // 2]), found[slots.EACH // 2 :]
     painted = [part[i].clone() for i in _of(part, slots.PAINTED)]
     part[:, 0] = slots.ABSENT
     for i, box in enumerate(gone):
         part[i, 0] = slots.EMPTIED
-        row = painted[i % len(painted)]
+        row = painted[i % len(painted)].clone()
         _, _, colour, _, _, size, _ = row_seen(box, noun, chances)
         row[2] = colour or row[2]
         row[5] = size if abs(float(row[5]) - size) > UNLIKE else row[5]
         part[len(gone) + i] = row
     kind = slots.NOUNS.index(noun)
-    more = [row for b in rest for row in (_row_emptied(kind, b), row_seen(b, noun, chances))]
+    more = [[_row_emptied(kind, b), row_seen(b, noun, chances)] for b in rest]
     return gone, more
 
 
@@ -293,11 +326,18 @@ def _count(
     if more > 0:
         part[_of(part, slots.EMPTIED), 0] = slots.ABSENT
         _paint_more(part, noun, own, more, chances)
+        _colour_all(part, noun, said)
     elif more < 0:
         part[:, 0] = slots.ABSENT
         part[:-more, 0] = slots.EMPTIED
         return own[more:]
     return []
+
+
+def _colour_all(part: Tensor, noun: str, said: Wording) -> None:
+    """Gives what is painted the colour that was said with its number."""
+    if (colour := said.colours.get(noun)) is not None and world.paintable(noun):
+        part[_of(part, slots.PAINTED), 2] = float(slots.COLOURS.index(colour))
 
 
 def _row_emptied(noun: int, box: Box) -> list[float]:
@@ -372,7 +412,7 @@ def _take_place(rows: Tensor, new: list[int], freed: list[Box], said: Wording) -
 
 def _repaint(
     part: Tensor, painted: list[int], found: list[Box], resized: bool
-) -> list[list[float]]:
+) -> list[list[list[float]]]:
     """Paints objects where they are.
 
     Whether another size is asked for is said, or the plan tells.
@@ -389,4 +429,4 @@ def _repaint(
         part[i, 5] = size = planned if other else max(side - WIDER, float(world.SMALL - 3))
         half = size / 2 if resized else 0.0
         part[i, 3], part[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
-    return [_row_emptied(int(first[1]), box) for box in found if other and box[2] > planned]
+    return [[_row_emptied(int(first[1]), box)] for box in found if other and box[2] > planned]

@@ -79,7 +79,7 @@ def wording_of(tokenizer: Any, text: str) -> Wording:
     reader = _Reader()
     clause = _Clause("")
     run: list[str] = []
-    for token in tokenizer.tokenize(re.sub(r"n['\u2019]t\b|\bnever\b", " not", text.lower())):
+    for token in tokenizer.tokenize(_plainer(text)):
         if token in _VERBS:
             clause.rest = run
             reader.read(clause)
@@ -95,6 +95,15 @@ def wording_of(tokenizer: Any, text: str) -> Wording:
     clause.rest = run
     reader.read(clause)
     return reader.wording()
+
+
+def _plainer(text: str) -> str:
+    """The text with words for what the tokenizer has none of, or drops."""
+    text = re.sub(r"n['\u2019]t\b|\bnever\b", " not", text.lower())
+    # Of "between the car and the tree" neither is to come.
+    text = re.sub(r"\b(between\b.{1,40}?)\band\b", r"\1 next to", text)
+    text = re.sub(r"\b(?:each|every)\b", "all", text)
+    return text.replace(",", " and ")
 
 
 @dataclass(slots=True)
@@ -130,6 +139,10 @@ class _Reader:
         self.replaced: set[str] = set()
         self.relation: tuple[str, str, str] | None = None
         self.heads: list[str] = []
+        self.open = False
+        """Whether the relation may be another one yet: no other object was named since."""
+        self.told: dict[str, tuple[int | None, set[str]]] = {}
+        """Number and colour of what is there, by kind, should it be replaced."""
 
     def wording(self) -> Wording:
         """All that was read."""
@@ -144,11 +157,13 @@ class _Reader:
     def read(self, clause: _Clause) -> None:
         """Takes a clause; what a noun of the one before is said to be may stand in it."""
         if clause.negated:
+            self.heads, self.open = [noun for noun, _, _ in clause.named[:1]], False
             return
         links = [_link(clause, index) for index in range(len(clause.named))]
         it = bool(clause.named) and "it" in clause.named[0][2]
         guess: list[str] = []
-        into = False
+        into = placed = False
+        every = any("all" in words for _, _, words in clause.named)
         for index, ((noun, single, _), (link, after, before)) in enumerate(
             zip(clause.named, links, strict=True)
         ):
@@ -156,17 +171,33 @@ class _Reader:
                 self._predicates(clause.verb, after, guess)
             if link in world.RELATIONS:
                 self._relate(clause.verb, link, noun, after, it, guess)
-            elif link != "landmark":
+                placed = True
+            elif link == "landmark":
+                self.heads = self.heads if index else []
+                placed = True
+            else:
                 ahead = [kind for kind, _, _ in links[index + 1 :]]
                 was, into = into, link == "into" or (into and "into" not in ahead)
                 if link == "into":
-                    self.replaced |= set(self.heads) - {noun}
-                joined = link == "and" and into == was and not _LOOKS & set(after)
+                    self._replace(noun)
+                joined = link == "and" and into == was and not after and not placed
                 self.heads = [*self.heads, noun] if index and joined else [noun]
-                self._attributes(clause.verb, noun, single, before, into, it, guess)
-            elif not index:
-                self.heads = []
+                self.open = placed = False
+                one = single and not (into and every)
+                self._attributes(clause.verb, noun, one, before, into, it, guess)
         self._predicates(clause.verb, clause.rest, guess)
+
+    def _replace(self, by: str) -> None:
+        """Takes what an object is to take the place of."""
+        for noun in self.heads:
+            if noun == by:
+                continue
+            self.replaced.add(noun)
+            number, colours = self.told.get(noun, (None, set()))
+            if number is not None:
+                self.fewer[noun] = number
+            if len(colours) == 1:
+                self.colours[noun] = next(iter(colours))
 
     def _attributes(
         self,
@@ -181,16 +212,19 @@ class _Reader:
         """Takes what stands before a noun."""
         more = bool(_MORE & set(words))
         coming = verb in ("add", "put") or into
+        number = _number(words, some=verb in ("remove", "move"))
+        colours = {word for word in words if word in world.COLOURS}
         if verb in ("swap", "change") and not into and not it:
             self.old.add(noun)
+            self.told[noun] = _number(words, some=True), colours
         if coming and noun in self.old:
+            if number is not None and number > 1:
+                self.totals[noun] = number
             return
-        number = _number(words, some=verb in ("remove", "move"))
         counted = more and number is not None
         if verb == "add" or into or (verb in ("put", "there") and counted):
             self.new.add(noun)
         sizes = [word for word in words if word in world.SIZES]
-        colours = {word for word in words if word in world.COLOURS}
         whole = verb in ("", "there") or (verb == "change" and it and not into)
         if number is None and coming and single and noun in self.new:
             number = 1
@@ -256,9 +290,9 @@ class _Reader:
         if head is None or head == noun or not target or "not" in after:
             return
         # "Move the car left of the tree to the right of the dog".
-        further = verb == "move" and "and" not in after
-        if self.relation is None or (further and self.relation[0] == head):
-            self.relation = (head, relation, noun)
+        further = verb == "move" and self.open and "and" not in after
+        if self.relation is None or further:
+            self.relation, self.open = (head, relation, noun), True
             if not verb and not said:
                 guess.append(head)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from critic.rubric import applicable, check_complete, critique_of
+from critic.rubric import applicable, check_complete, critique_of, mending
 from poser.core.critique import Critique, Verdict
 from poser.core.errors import MalformedCritiqueError
 from poser.core.plan import Command, Criterion, Plan
@@ -103,3 +103,12 @@ def test_a_critique_is_complete_and_its_score_lies_in_the_unit_interval(
         parents = [p for p in criterion.depends_on if p in scores]
         if can[criterion.id]:
             assert all(can[p] and scores[p] >= 0.5 for p in parents)
+
+
+def test_what_is_not_to_be_so_is_not_mended_by_making_it_so() -> None:
+    plain = Criterion(
+        id="k1", kind="attribute", question="Is the car red?", about=("car", "red"), expected=True
+    )
+    command = Command(id="c1", op="attribute", instruction="take the red away", criteria=(plain,))
+    assert mending(command, plain) == "make the car red"
+    assert mending(command, plain.model_copy(update={"expected": False})) == "take the red away"

@@ -42,6 +42,9 @@ def test_one_object_differs_from_the_others_of_its_kind(sheet: SpriteSheet) -> N
             assert (thing.noun, thing.colour) not in world.HELD_OUT_COLOURS
             others = [t for t in made.things if t is not thing]
             assert crowding(sheet, others, thing) <= 0.2
+            if thing.size >= 31:
+                assert thing.size / 2 <= min(thing.x, thing.y)
+                assert max(thing.x, thing.y) <= 64 - thing.size / 2
             alike = [t for t in made.of(thing.noun) if t is not thing]
             assert any(
                 (t.seen_colour, t.seen_size) != (thing.seen_colour, thing.seen_size) for t in alike

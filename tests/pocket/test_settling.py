@@ -149,6 +149,15 @@ def test_what_is_added_comes_on_top_of_what_is_there() -> None:
     assert _kinds(rows, CAR) == (2, 0)
 
 
+def test_what_is_added_has_the_colour_that_is_said() -> None:
+    shown = _cars((1, 1))
+    _paint(shown, "blue", 1, 1)
+    said = [Wording(more={"car": 2}, colours={"car": "red"}, new=frozenset({"car"}))]
+    rows = settle(rows_with(), shown, [["car"]], False, said)
+    painted = rows[0][rows[0, :, 0] == slots.PAINTED]
+    assert [slots.COLOURS[int(c)] for c in painted[:, 2]] == ["red", "red"]
+
+
 def test_the_least_sure_go() -> None:
     for said in (Wording(totals={"car": 2}), Wording(fewer={"car": 1}), Wording()):
         rows = settle(rows_with(NO_CAR), _cars(*THREE), [["car"]], False, [said])
@@ -195,6 +204,40 @@ def test_what_is_moved_keeps_its_colour_and_size() -> None:
     painted = rows[0][rows[0, :, 0] == slots.PAINTED][0]
     assert slots.COLOURS[int(painted[2])] == "blue"
     assert painted[5] >= 29
+
+
+def test_those_that_are_moved_keep_their_own_colours_and_sizes() -> None:
+    shown = shown_by(tree=(12, 1, 15, 4))
+    shown[0, CAR, 0:8, 0:8] = shown[0, -1, 4, 4] = 6.0
+    shown[0, CAR, 0:7, 9:16] = shown[0, -1, 3, 12] = 5.0
+    shown[0, len(slots.NOUNS) + slots.COLOURS.index("blue") - 1, 0:8, 0:8] = 6.0
+    planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 1, 50, 50, 16, 0]))
+    said = [Wording(relation=("car", "below", "tree"))]
+    rows = settle(planned, shown, [["car", "tree"]], False, said)
+    painted = rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == CAR)]
+    colours = [slots.COLOURS[int(c)] for c in painted[:, 2]]
+    assert colours == ["blue", "red"]  # the second as planned: no colour is seen
+
+
+def test_of_those_that_are_to_be_moved_one_that_needs_it_is() -> None:
+    """And it is not painted over the one that stays."""
+    shown = _cars((1, 11), (1, 1))
+    shown[0, TREE, 6:9, 6:9] = shown[0, -1, 7, 7] = 6.0
+    planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 0, 52, 12, 16, 0]))
+    said = [Wording(fewer={"car": 1}, relation=("car", "right of", "tree"))]
+    rows = settle(planned, shown, [["car", "tree"]], False, said)
+    assert _emptied(rows) == [[12, 12]]
+    car = rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == CAR)][0]
+    assert car[3] >= 30 + 10
+    assert max(abs(car[3] - 52), abs(car[4] - 12)) >= 12
+
+
+def test_what_is_to_be_small_besides_is_moved_itself() -> None:
+    shown = shown_by(car=(6, 8, 12, 14), tree=(0, 1, 4, 5))
+    planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 0, 50, 50, 16, 0]))
+    said = [Wording(resized={"car": "small"}, relation=("car", "above", "tree"))]
+    rows = settle(planned, shown, [["car", "tree"]], False, said)
+    assert _kinds(rows, CAR) == (1, 1)
 
 
 def test_what_something_cannot_stand_beside_makes_way() -> None:
@@ -250,8 +293,11 @@ def test_what_is_to_stand_beside_something_does_not_take_a_free_place() -> None:
     )
     said = [Wording(more={"cat": 1}, new=frozenset({"cat"}), relation=("cat", "left of", "dog"))]
     rows = settle(planned, shown, [["car", "cat", "dog"]], False, said)
-    assert rows[0, slots.EACH, 3] <= 24 - 8
-    assert _kinds(rows, dog)[0] in (0, 1)
+    cats, dogs = (
+        rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == n)] for n in (cat, dog)
+    )
+    beside = float(dogs[0, 3]) if len(dogs) else 24.0
+    assert cats[0, 3] <= beside - 10
 
 
 def test_of_a_colour_go_those_that_show_it() -> None:
@@ -264,7 +310,7 @@ def test_of_a_colour_go_those_that_show_it() -> None:
     assert sorted(_emptied(rows)) == [[12, 12], [44, 12]]
     said = [Wording(fewer={"car": 2}, colours={"car": "green"})]
     rows = settle(rows_with(NO_CAR), shown, [["car"]], False, said)
-    assert len(_emptied(rows)) == 1  # what is planned
+    assert _emptied(rows) == [[12, 44]]  # one, as is planned: the least sure
 
 
 def test_all_are_replaced_by_as_many_where_no_number_is_said() -> None:
@@ -275,6 +321,9 @@ def test_all_are_replaced_by_as_many_where_no_number_is_said() -> None:
     assert _kinds(rows, TREE) == (3, 0)
     trees = rows[0][rows[0, :, 0] == slots.PAINTED][:, 3:5].tolist()
     assert sorted(trees) == [[12, 12], [12, 44], [44, 12]]
+    some = Wording(fewer={"car": 1}, new=said.new, replaced=said.replaced)
+    rows = settle(rows_with(*planned), _cars(*THREE), [["car", "tree"]], False, [some])
+    assert (_kinds(rows, CAR), _kinds(rows, TREE)) == ((0, 1), (1, 0))
     one = Wording(more={"tree": 1}, new=said.new, replaced=said.replaced)
     rows = settle(rows_with(*planned), _cars(*THREE), [["car", "tree"]], False, [one])
     assert (_kinds(rows, CAR), _kinds(rows, TREE)) == ((0, 3), (1, 0))

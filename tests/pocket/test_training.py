@@ -233,7 +233,9 @@ def test_the_critic_can_learn_to_answer_and_go_on_seeing_as_it_did(
     schedule = Schedule(minutes=10, steps=3, batch=4, warmup=1, horizon=3)
     train(task, schedule, tmp_path / "work", tmp_path / "out")
     after = task.model.state_dict()
-    changed = {name.split(".")[1] for name in after if (after[name] != before[name]).any()}
+    names = {name for name in after if (after[name] != before[name]).any()}
+    assert all(name.startswith("critic.") for name in names)
+    changed = {name.split(".")[1] for name in names}
     assert {"answer", "query", "blocks"} <= changed
     assert not changed & {"stem", "texture", "near", "far", "back", "last", "mix", "quality"}
     assert set(task.loss(0)[1]) == {"answers", "words", "accuracy"}

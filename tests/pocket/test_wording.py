@@ -49,11 +49,16 @@ TOKENIZER = build_tokenizer(48)
         ),
         (
             "replace the two dogs with cats",
-            Wording(new=frozenset({"cat"}), replaced=frozenset({"dog"})),
+            Wording(fewer={"dog": 2}, new=frozenset({"cat"}), replaced=frozenset({"dog"})),
         ),
         (
             "turn the two dogs into a cat",
-            Wording(more={"cat": 1}, new=frozenset({"cat"}), replaced=frozenset({"dog"})),
+            Wording(
+                more={"cat": 1},
+                fewer={"dog": 2},
+                new=frozenset({"cat"}),
+                replaced=frozenset({"dog"}),
+            ),
         ),
         ("replace the red car with a blue car", Wording()),
         ("make it two", Wording()),
@@ -75,6 +80,21 @@ TOKENIZER = build_tokenizer(48)
                 replaced=frozenset({"car", "cat"}),
             ),
         ),
+        (
+            "replace one of the red cars with a dog",
+            Wording(
+                more={"dog": 1},
+                fewer={"car": 1},
+                colours={"car": "red"},
+                new=frozenset({"dog"}),
+                replaced=frozenset({"car"}),
+            ),
+        ),
+        (
+            "replace every car with a dog",
+            Wording(new=frozenset({"dog"}), replaced=frozenset({"car"})),
+        ),
+        ("change the two dogs to three dogs", Wording(totals={"dog": 3})),
         # Several of a kind: together, and the colour is not said of all.
         ("add a red car and two blue cars", Wording(more={"car": 3}, new=frozenset({"car"}))),
         ("there should be one red car and one blue car", Wording()),
@@ -83,6 +103,10 @@ TOKENIZER = build_tokenizer(48)
         ("add a hat on the dog", Wording(more={"hat": 1}, new=frozenset({"hat"}))),
         ("add two cars to the three dogs", Wording(more={"car": 2}, new=frozenset({"car"}))),
         ("put the dog between the two cars", Wording()),
+        (
+            "add a bird between the car and the tree",
+            Wording(more={"bird": 1}, new=frozenset({"bird"})),
+        ),
         ("remove the car next to the two trees", Wording()),
         ("remove the dog with the two cars", Wording()),
         ("make the car next to the dog small", Wording(resized={"car": "small"})),
@@ -122,6 +146,8 @@ TOKENIZER = build_tokenizer(48)
             "make the car and the dog small",
             Wording(resized={"car": "small", "dog": "small"}),
         ),
+        ("make the dog small, the cat large", Wording(resized={"dog": "small", "cat": "large"})),
+        ("do not make the dog red but make it small", Wording(resized={"dog": "small"})),
         ("make the small car a large one", Wording(resized={"car": "large"})),
         ("move the small car", Wording()),
         # Relations: asked for, or which is meant.
@@ -162,6 +188,14 @@ TOKENIZER = build_tokenizer(48)
         (
             "put the car above the tree and the dog below the bus",
             Wording(relation=("car", "above", "tree")),
+        ),
+        (
+            "move the car to the left of the tree and the dog to the right of the tree",
+            Wording(relation=("car", "left of", "tree")),
+        ),
+        (
+            "put a cup to the left and a ball to the right of the dog",
+            Wording(relation=("ball", "right of", "dog")),
         ),
         ("put the red car left of the blue car", Wording(colours={})),
         ("the car should be below the tree", Wording(relation=("car", "below", "tree"))),

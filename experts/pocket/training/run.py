@@ -87,6 +87,8 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     text = beside if beside.is_dir() else packaged
     if options.start is not None and not options.start.is_file():
         raise SystemExit(f"there is no checkpoint {options.start}: give another with --from")
+    if options.still and (recipe.task != "critic" or options.start is None):
+        raise SystemExit("--still is for the critic, and goes on from a checkpoint: give --from")
     sheet = SpriteSheet.load()
     task = build(recipe, sheet, options.seed, batch, device, text)
     measures = recipe.task == "detector"

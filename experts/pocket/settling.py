@@ -104,7 +104,9 @@ def settle(
 
 
 def _as_many(said: Wording, seen: Mapping[str, Sequence[Box]], rows: Tensor) -> Wording:
-    """Where objects are replaced and no number is said, as many come as go, or as are planned.
+    """Where objects are replaced and no number is said, as many come as go.
+
+    Unless they are planned in several colours: then all of these.
 
     Args:
         said: The instruction.
@@ -116,8 +118,9 @@ def _as_many(said: Wording, seen: Mapping[str, Sequence[Box]], rows: Tensor) -> 
     if not going or len(coming) != 1:
         return said
     kind = slots.NOUNS.index(coming[0])
-    planned = int(((rows[:, 0] == slots.PAINTED) & (rows[:, 1] == kind)).sum())
-    number = min(max(going, planned), slots.EACH)
+    planned = rows[(rows[:, 0] == slots.PAINTED) & (rows[:, 1] == kind)]
+    least = len(planned) if len(set(planned[:, 2].tolist())) > 1 else 1
+    number = min(max(going, least), slots.EACH)
     return replace(said, more={**said.more, coming[0]: number})
 
 

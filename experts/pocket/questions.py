@@ -225,20 +225,19 @@ def _ask_size(scene: Scene, rng: np.random.Generator) -> Question | None:
     group, seen = fitting[int(rng.integers(len(fitting)))]
     size = seen if yes else _other(rng, world.SIZES, seen)
     number = 1 if rng.random() < MISCOUNTED else group.count
-    verb = "Is" if number == 1 else "Are"
     colour = group.colour if rng.random() < 0.1 and not scene.mixed(group.noun) else None
-    return Question(
-        f"{verb} the {named(group.noun, colour, number)} {size}?", yes, "size", group.noun
-    )
+    return _about_size(group.noun, colour, number, size, yes)
 
 
 def _ask_unlike(group: Group, sizes: list[str], rng: np.random.Generator) -> Question:
     """Of objects of several sizes: none is that of all."""
     size, number = sizes[int(rng.integers(len(sizes)))], int(rng.integers(1, 3))
+    return _about_size(group.noun, None, number, size, False)
+
+
+def _about_size(noun: str, colour: str | None, number: int, size: str, yes: bool) -> Question:
     verb = "Is" if number == 1 else "Are"
-    return Question(
-        f"{verb} the {named(group.noun, None, number)} {size}?", False, "size", group.noun
-    )
+    return Question(f"{verb} the {named(noun, colour, number)} {size}?", yes, "size", noun)
 
 
 def _ask_style(scene: Scene, rng: np.random.Generator) -> Question | None:

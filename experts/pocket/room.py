@@ -112,25 +112,16 @@ def make_room(
     reach = world.NATIVE_SIZE if far_off else REACH_OF_MOVES
     stay = chances[: len(slots.NOUNS)].copy()
     for row in rows[rows[:, 0] == slots.EMPTIED]:
-        x, y, half = float(row[3]), float(row[4]), float(row[5]) / 2
-        top, bottom, left, right = (
-            min(max(round(v / CELL), 0), stay.shape[-1])
-            for v in (y - half, y + half, x - half, x + half)
-        )
-        stay[int(row[1]), top:bottom, left:right] = 0.0
+        stay[int(row[1]), *_square(row, CELL)] = 0.0
     shows = 1 - np.prod(1 - stay, 0)
     taken = np.kron(shows, np.ones((CELL, CELL), np.float32))
     shift = np.arange(-reach, reach + 1)
     far = (shift[:, None] ** 2 + shift[None, :] ** 2) ** 0.5 / REACH_OF_MOVES
     around = np.pad(taken, reach, constant_values=OUTSIDE_COSTS if far_off else 1.0)
+    inside = around[reach : reach + world.NATIVE_SIZE, reach : reach + world.NATIVE_SIZE]
     for i in range(len(rows)):
         if rows[i, 0] == slots.PAINTED and i not in new:
-            x, y, half = float(rows[i, 3]), float(rows[i, 4]), float(rows[i, 5]) / 2
-            top, bottom, left, right = (
-                min(max(round(v), 0), world.NATIVE_SIZE) + reach
-                for v in (y - half, y + half, x - half, x + half)
-            )
-            around[top:bottom, left:right] = 1.0
+            inside[_square(rows[i])] = 1.0
     worst = 0.0
     for i in new:
         x, y, size = (float(v) for v in rows[i, 3:6])
@@ -158,6 +149,16 @@ def make_room(
             rows[i, 5] = float(side)
         around[top : top + side, left : left + side] = 1.0
     return worst
+
+
+def _square(row: Tensor, unit: int = 1) -> tuple[slice, slice]:
+    """The part of a picture, in units of native pixels, that a row's square takes."""
+    x, y, half = float(row[3]), float(row[4]), float(row[5]) / 2
+    top, bottom, left, right = (
+        min(max(round(v / unit), 0), world.NATIVE_SIZE // unit)
+        for v in (y - half, y + half, x - half, x + half)
+    )
+    return slice(top, bottom), slice(left, right)
 
 
 def _means(sums: NDArray[np.float64], side: int) -> NDArray[np.float64]:

@@ -142,22 +142,26 @@ def _box(sheet: SpriteSheet, noun: str, size: float) -> tuple[float, float]:
     return width * size, height * size
 
 
+def _overlap(
+    sheet: SpriteSheet, others: Sequence[Thing], noun: str, size: int, xs: Floats, ys: Floats
+) -> Floats:
+    """The share of an object's box, at each of many places, that those of others cover."""
+    width, height = _box(sheet, noun, size)
+    total = np.zeros(len(xs), np.float32)
+    for thing in others:
+        w, h = _box(sheet, thing.noun, thing.size)
+        dx = np.clip((width + w) / 2 - np.abs(xs - thing.x), 0, min(w, width))
+        dy = np.clip((height + h) / 2 - np.abs(ys - thing.y), 0, min(h, height))
+        total += dx * dy / (width * height)
+    return total
+
+
 class _Layout:
     """Boxes placed so far, and a search for the next one that overlaps them least."""
 
     def __init__(self, sheet: SpriteSheet, rng: np.random.Generator) -> None:
         self._sheet, self._rng = sheet, rng
         self.things: list[Thing] = []
-
-    def overlap(self, noun: str, size: int, xs: Floats, ys: Floats) -> Floats:
-        width, height = _box(self._sheet, noun, size)
-        total = np.zeros(len(xs), np.float32)
-        for thing in self.things:
-            w, h = _box(self._sheet, thing.noun, thing.size)
-            dx = np.clip((width + w) / 2 - np.abs(xs - thing.x), 0, min(w, width))
-            dy = np.clip((height + h) / 2 - np.abs(ys - thing.y), 0, min(h, height))
-            total += dx * dy / (width * height)
-        return total
 
     def place(
         self, noun: str, colour: str | None, size: int, where: Sequence[Relation] = ()
@@ -182,7 +186,7 @@ class _Layout:
             return 9.0
         xs = rng.uniform(low_x, high_x, tries).astype(np.float32)
         ys = rng.uniform(low_y, high_y, tries).astype(np.float32)
-        cost = self.overlap(noun, size, xs, ys)
+        cost = _overlap(self._sheet, self.things, noun, size, xs, ys)
         for rule in where:
             others = [t for t in self.things if t.noun == rule.other]
             if others:
@@ -300,10 +304,8 @@ def insert(
 
 def crowding(sheet: SpriteSheet, others: Sequence[Thing], thing: Thing) -> float:
     """The share of an object's box that those of others cover, each counted for itself."""
-    layout = _Layout(sheet, np.random.default_rng(0))  # nothing is drawn from it
-    layout.things = list(others)
     x, y = (np.array([v], np.float32) for v in (thing.x, thing.y))
-    return float(layout.overlap(thing.noun, thing.size, x, y)[0])
+    return float(_overlap(sheet, others, thing.noun, thing.size, x, y)[0])
 
 
 def resize(

@@ -99,7 +99,8 @@ def settle(
         placed = [i for i in new if beside is None or int(rows[index, i, 1]) != beside[0]]
         placed = placed[: len(freed)]
         _take_place(rows[index], placed, freed, said)
-        _find_places(rows[index], [i for i in new if i not in placed], chances[index], said, seen)
+        rest = [i for i in new if i not in placed]
+        _find_places(rows[index], rest, chances[index], beside, said, seen)
     return rows
 
 
@@ -128,10 +129,10 @@ def _in_turn(said: Wording, seen: dict[str, list[Box]]) -> dict[str, list[Box]]:
     """What is seen; where some of a kind are to be moved, those come first that need it."""
     if said.relation is None or said.relation[0] not in said.fewer:
         return seen
-    head, relation, other = said.relation
-    others = [(x, y) for x, y, _ in seen.get(other, ())]
-    if not others or head not in seen:
+    head, beside = said.relation[0], _beside(said, seen)
+    if beside is None or head not in seen:
         return seen
+    _, relation, others = beside
 
     def stands(box: Box) -> bool:
         return float(wide_of(relation, np.array(box[0]), np.array(box[1]), others)) == 0.0
@@ -143,6 +144,7 @@ def _find_places(
     rows: Tensor,
     new: list[int],
     chances: Floats,
+    beside: Beside | None,
     said: Wording,
     seen: Mapping[str, Sequence[Box]],
 ) -> None:
@@ -155,10 +157,10 @@ def _find_places(
         rows: Planned rows of one picture (slots, 7); changed.
         new: Those that may be placed anywhere.
         chances: Chances of what each cell shows (labels, 16, 16).
+        beside: What is to stand where (`_beside`).
         said: The instruction.
         seen: Where the picture shows each kind.
     """
-    beside = _beside(said, seen)
     planned = rows.clone()
     ill = make_room(rows, new, chances, beside)
     if beside is None or said.relation is None or ill <= CRAMPED:
@@ -178,8 +180,7 @@ def _find_places(
         still[still[:, 1] == beside[0], 0] = slots.ABSENT
         moved = _moved(still, other, anchors, chances)
         if moved:
-            stands = [(x, y) for x, y, _ in seen[head]]
-            there: Beside = noun, world.INVERSE[relation], stands
+            there: Beside = noun, world.INVERSE[relation], _centres(seen[head])
             worse = make_room(still, [*moved, *others], chances, there)
             if worse < ill - MOVING_COSTS:
                 ill = worse
@@ -207,11 +208,9 @@ def _moved(rows: Tensor, noun: str, found: Sequence[Box], chances: Floats) -> li
     free = _of(rows, slots.ABSENT)
     if len(free) < 2 * len(found):
         return []
-    kind = slots.NOUNS.index(noun)
     painted, emptied = free[: len(found)], free[len(found) : 2 * len(found)]
     for i, j, box in zip(painted, emptied, found, strict=True):
-        rows[i] = as_tensor(row_seen(box, noun, chances), dtype=rows.dtype)
-        rows[j] = as_tensor(_row_emptied(kind, box), dtype=rows.dtype)
+        rows[[j, i]] = as_tensor(_anew(box, noun, chances), dtype=rows.dtype)
     return painted
 
 
@@ -260,12 +259,10 @@ def hold(
     elif noun in said.replaced and found and not in_place:
         own = _own(noun, found, said, chances) or list(found)
         gone = own[: said.fewer.get(noun)]
-        part[:, 0] = slots.ABSENT
-        part[: len(gone), 0] = slots.EMPTIED
+        _only_empty(part, len(gone))
     elif noun in said.fewer and not painted and (own := _own(noun, found, said, chances)):
         gone = own[-said.fewer[noun] :]
-        part[:, 0] = slots.ABSENT
-        part[: len(gone), 0] = slots.EMPTIED
+        _only_empty(part, len(gone))
     if (size := said.sizes.get(noun, said.resized.get(noun))) is not None:
         low, high = SAID[size]
         at = part[:, 0] == slots.PAINTED
@@ -306,9 +303,7 @@ def _move(
         row[2] = colour or row[2]
         row[5] = size if abs(float(row[5]) - size) > UNLIKE else row[5]
         part[len(gone) + i] = row
-    kind = slots.NOUNS.index(noun)
-    more = [[_row_emptied(kind, b), row_seen(b, noun, chances)] for b in rest]
-    return gone, more
+    return gone, [_anew(box, noun, chances) for box in rest]
 
 
 def _count(
@@ -331,8 +326,7 @@ def _count(
         _paint_more(part, noun, own, more, chances)
         _colour_all(part, noun, said)
     elif more < 0:
-        part[:, 0] = slots.ABSENT
-        part[:-more, 0] = slots.EMPTIED
+        _only_empty(part, -more)
         return own[more:]
     return []
 
@@ -343,10 +337,31 @@ def _colour_all(part: Tensor, noun: str, said: Wording) -> None:
         part[_of(part, slots.PAINTED), 2] = float(slots.COLOURS.index(colour))
 
 
+def _only_empty(part: Tensor, number: int) -> None:
+    """Plans to empty so many and to paint nothing."""
+    part[:, 0] = slots.ABSENT
+    part[:number, 0] = slots.EMPTIED
+
+
 def _row_emptied(noun: int, box: Box) -> list[float]:
     """The row that empties the place of an object that is seen."""
     x, y, side = box
     return [slots.EMPTIED, noun, 0, x, y, side + CELL, 0]
+
+
+def _anew(box: Box, noun: str, chances: Floats) -> list[list[float]]:
+    """The rows that empty the place of an object and paint it as it is seen."""
+    return [_row_emptied(slots.NOUNS.index(noun), box), row_seen(box, noun, chances)]
+
+
+def _centres(found: Sequence[Box]) -> list[tuple[float, float]]:
+    return [(x, y) for x, y, _ in found]
+
+
+def _within(x: float, y: float, half: float) -> tuple[float, float]:
+    """The nearest place at which a square of a half side does not reach out of the picture."""
+    x, y = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
+    return x, y
 
 
 def _paint_like(part: Tensor, noun: str, found: Sequence[Box], chances: Floats) -> None:
@@ -376,7 +391,7 @@ def _beside(said: Wording, seen: Mapping[str, Sequence[Box]]) -> Beside | None:
     if said.relation is None or not (others := seen.get(said.relation[2])):
         return None
     noun, relation, _ = said.relation
-    return slots.NOUNS.index(noun), relation, [(x, y) for x, y, _ in others]
+    return slots.NOUNS.index(noun), relation, _centres(others)
 
 
 def _there(part: Tensor, painted: list[int], found: list[Box]) -> bool:
@@ -410,7 +425,7 @@ def _take_place(rows: Tensor, new: list[int], freed: list[Box], said: Wording) -
             low, high = SAID[size]
         rows[i, 5] = rows[i, 5].clamp(min=low, max=high)
         half = float(rows[i, 5]) / 2 if size is not None else 0.0
-        rows[i, 3], rows[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
+        rows[i, 3], rows[i, 4] = _within(x, y, half)
 
 
 def _repaint(
@@ -430,6 +445,5 @@ def _repaint(
     for i, (x, y, side) in enumerate(found):
         part[i] = first
         part[i, 5] = size = planned if other else max(side - WIDER, float(world.SMALL - 3))
-        half = size / 2 if resized else 0.0
-        part[i, 3], part[i, 4] = (min(max(v, half), world.NATIVE_SIZE - half) for v in (x, y))
+        part[i, 3], part[i, 4] = _within(x, y, size / 2 if resized else 0.0)
     return [[_row_emptied(int(first[1]), box)] for box in found if other and box[2] > planned]

@@ -115,9 +115,9 @@ def others(rows: Tensor, shown: Tensor, in_place: bool | None) -> Tensor:
     for index in range(len(rows)):
         own = torch.zeros_like(kept[0, 0])
         apart = chances[index].clone()
-        about = kinds_of(rows[index], slots.EMPTIED)
+        about = _kinds(rows[index], slots.EMPTIED)
         if in_place is not False:
-            about |= kinds_of(rows[index], slots.PAINTED)
+            about |= _kinds(rows[index], slots.PAINTED)
         for noun in about:
             own = torch.maximum(own, apart[noun])
             apart[noun] = 0
@@ -143,6 +143,6 @@ def row_seen(box: Box, noun: str, chances: NDArray[np.float32]) -> list[float]:
     return [slots.PAINTED, slots.NOUNS.index(noun), colour, x, y, max(8.0, side - WIDER), 0]
 
 
-def kinds_of(rows: Tensor, kind: int) -> set[int]:
+def _kinds(rows: Tensor, kind: int) -> set[int]:
     """Indices of the kinds of object that rows (slots, 7) of a kind are of."""
     return {int(noun) for noun in rows[rows[:, 0] == kind][:, 1]}

@@ -49,7 +49,8 @@ class Wording:
         sizes: One of `world.SIZES`, by kind, of objects to come.
         resized: Likewise, of objects that are there.
         new: Kinds of which objects are to come, and none are to be moved.
-        replaced: Kinds of which all are to go, for others to take their places.
+        replaced: Kinds that are to go, all or as many as `fewer` says, for others to take their
+            places.
         relation: Kind, one of `world.RELATIONS`, and the kind that it is to be beside; None where
             none is asked for.
     """
@@ -115,12 +116,19 @@ class _Clause:
         negated: Whether it says what not to do.
         named: Kinds of object, whether in the singular, and the words before since the last one.
         rest: The words after the last.
+        guess: Kinds of which a number or relation may only say which are meant.
     """
 
     verb: str
     negated: bool = False
     named: list[tuple[str, bool, list[str]]] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
+    guess: list[str] = field(default_factory=list)
+
+    @property
+    def it(self) -> bool:
+        """Whether "it" stands before the first noun: the picture, or what was named before."""
+        return bool(self.named) and "it" in self.named[0][2]
 
 
 class _Reader:
@@ -160,17 +168,15 @@ class _Reader:
             self.heads, self.open = [noun for noun, _, _ in clause.named[:1]], False
             return
         links = [_link(clause, index) for index in range(len(clause.named))]
-        it = bool(clause.named) and "it" in clause.named[0][2]
-        guess: list[str] = []
         into = placed = False
         every = any("all" in words for _, _, words in clause.named)
         for index, ((noun, single, _), (link, after, before)) in enumerate(
             zip(clause.named, links, strict=True)
         ):
             if index or link:
-                self._predicates(clause.verb, after, guess)
+                self._predicates(clause, after)
             if link in world.RELATIONS:
-                self._relate(clause.verb, link, noun, after, it, guess)
+                self._relate(clause, link, noun, after)
                 placed = True
             elif link == "landmark":
                 self.heads = self.heads if index else []
@@ -184,8 +190,8 @@ class _Reader:
                 self.heads = [*self.heads, noun] if index and joined else [noun]
                 self.open = placed = False
                 one = single and not (into and every)
-                self._attributes(clause.verb, noun, one, before, into, it, guess)
-        self._predicates(clause.verb, clause.rest, guess)
+                self._attributes(clause, noun, one, before, into)
+        self._predicates(clause, clause.rest)
 
     def _replace(self, by: str) -> None:
         """Takes what an object is to take the place of."""
@@ -200,16 +206,10 @@ class _Reader:
                 self.colours[noun] = next(iter(colours))
 
     def _attributes(
-        self,
-        verb: str,
-        noun: str,
-        single: bool,
-        words: Sequence[str],
-        into: bool,
-        it: bool,
-        guess: list[str],
+        self, clause: _Clause, noun: str, single: bool, words: Sequence[str], into: bool
     ) -> None:
         """Takes what stands before a noun."""
+        verb, it = clause.verb, clause.it
         more = bool(_MORE & set(words))
         coming = verb in ("add", "put") or into
         number = _number(words, some=verb in ("remove", "move"))
@@ -236,7 +236,7 @@ class _Reader:
             kept = self.fewer if verb in ("remove", "move") else kept
             if kept is not None:
                 self._count(kept, noun, number, colours)
-                guess += [noun] if kept is self.totals and not verb else []
+                clause.guess += [noun] if kept is self.totals and not verb else []
         if sizes and (coming or whole):
             self.sizes[noun] = sizes[-1]
 
@@ -249,8 +249,9 @@ class _Reader:
             self.colours[noun] = next(iter(colours))
         kept[noun] = number
 
-    def _predicates(self, verb: str, words: Sequence[str], guess: list[str]) -> None:
+    def _predicates(self, clause: _Clause, words: Sequence[str]) -> None:
         """Takes what is said of nouns after them."""
+        verb, guess = clause.verb, clause.guess
         if not self.heads or verb in ("remove", "swap", "move"):
             return
         words = words[: next((i for i, w in enumerate(words) if w in _ELSEWHERE), None)]
@@ -274,19 +275,13 @@ class _Reader:
                 if counted and list(words[index + 1 : index + 2]) != ["of"]:
                     self.totals[head] = _NUMBERS[word]
 
-    def _relate(
-        self,
-        verb: str,
-        relation: str,
-        noun: str,
-        after: Sequence[str],
-        it: bool,
-        guess: list[str],
-    ) -> None:
+    def _relate(self, clause: _Clause, relation: str, noun: str, after: Sequence[str]) -> None:
         """Takes what an object stands beside: asked for, or which one is meant."""
+        verb = clause.verb
         head = self.heads[0] if self.heads else None
         said = bool(_COPULAS & set(after))
-        target = said or verb in ("", "there", "add", "put", "move") or (verb == "change" and it)
+        target = said or verb in ("", "there", "add", "put", "move")
+        target = target or (verb == "change" and clause.it)
         if head is None or head == noun or not target or "not" in after:
             return
         # "Move the car left of the tree to the right of the dog".
@@ -294,7 +289,7 @@ class _Reader:
         if self.relation is None or further:
             self.relation, self.open = (head, relation, noun), True
             if not verb and not said:
-                guess.append(head)
+                clause.guess.append(head)
 
 
 def _link(clause: _Clause, index: int) -> tuple[str, Sequence[str], Sequence[str]]:

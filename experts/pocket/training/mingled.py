@@ -41,14 +41,14 @@ def mingled(sheet: SpriteSheet, scene: Scene, rng: np.random.Generator) -> Scene
     """
     if not scene.things:
         return scene
+    given = scene
     noun = str(rng.choice(scene.nouns()))
     own = scene.of(noun)
-    given = scene
     full = len(own) == MOST or len(scene.things) == world.MAX_THINGS
+    if full and len(own) == 1:
+        return given
     if len(own) == 1 or (not full and rng.random() < 0.4):
         try:
-            if full:
-                return given
             scene = insert(sheet, rng, scene, Group(noun, own[0].colour, 1))
         except ValueError:
             return given

@@ -107,11 +107,7 @@ def run(recipe: Recipe, out: Path, minutes: float, options: argparse.Namespace) 
     start = getattr(task, "start_from", None)
     if options.start is not None and isinstance(task, CriticTask):
         task.look_first = 0  # it has learned that
-    if options.still:
-        if not isinstance(task, CriticTask) or options.start is None:
-            raise SystemExit(
-                "--still is for the critic, and goes on from a checkpoint: give --from"
-            )
+    if options.still and isinstance(task, CriticTask):
         task.keep_still()
     fresh = not (work / "checkpoint.pt").exists()
     if fresh and start is not None and source is not None and source.exists():

@@ -323,7 +323,7 @@ class CriticTask:
         """Cross-entropy of the answers, and of what each cell, each word and the whole shows."""
         rng = np.random.default_rng([self.seed, 1, step])
         if self.still:
-            return self._answer_loss(self.batch_of(rng, self.batch, QUESTIONS))
+            return self._still_loss(self.batch_of(rng, self.batch, QUESTIONS))
         looking = step < self.look_first
         if looking:
             made = self._pictures(rng, self.batch)
@@ -348,35 +348,37 @@ class CriticTask:
         figures = {"cells": float(cell_loss.detach()), "settings": float(ground_loss.detach())}
         if out is None:
             return loss, figures
-        logits = out.logits.float()
-        answer_loss = functional.cross_entropy(logits.flatten(0, 1), batch["answers"].flatten())
+        answer_loss, word_loss, answered = self._answer_losses(out, batch)
         fact_loss = self._fact_loss(facts.float().flatten(0, 1), batch["facts"].flatten(0, 1))
-        word_loss = self._word_loss(out, batch)
         known = ~batch["quality"].isnan()
         rated = self.critic.critic.rate(seen)[known]
         quality_loss = (rated - batch["quality"][known]).square().sum() / max(1, int(known.sum()))
-        figures |= {
-            "answers": float(answer_loss.detach()),
+        figures |= answered | {
             "facts": float(fact_loss.detach()),
-            "words": float(word_loss.detach()),
             "quality": float(quality_loss.detach()),
-            "accuracy": float((logits.argmax(-1) == batch["answers"]).float().mean()),
         }
         loss = loss + answer_loss + 0.3 * fact_loss + 4 * word_loss + 2 * quality_loss
         return loss, figures
 
-    def _answer_loss(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
+    def _still_loss(self, batch: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
         """The part of the loss that is about answers alone."""
         with mixed(self.device):
             with torch.no_grad():
                 seen = self.critic.critic.look(batch["pixels"])
             out = self.critic.critic.ask(seen, batch["ids"], batch["mask"])
+        answers, words, figures = self._answer_losses(out, batch)
+        return answers + 4 * words, figures
+
+    def _answer_losses(
+        self, out: Answers, batch: dict[str, Any]
+    ) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """Cross-entropy of the answers and of where words are laid, and figures for the log."""
         logits = out.logits.float()
         answers = functional.cross_entropy(logits.flatten(0, 1), batch["answers"].flatten())
         words = self._word_loss(out, batch)
         right = (logits.argmax(-1) == batch["answers"]).float().mean()
         figures = {"answers": answers, "words": words, "accuracy": right}
-        return answers + 4 * words, {name: float(v.detach()) for name, v in figures.items()}
+        return answers, words, {name: float(v.detach()) for name, v in figures.items()}
 
     def _word_loss(self, out: Answers, batch: dict[str, Any]) -> Tensor:
         """Cross-entropy of where the picture shows what nouns and colours name."""

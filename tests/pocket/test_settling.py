@@ -11,6 +11,12 @@ from experts.pocket.wording import Wording
 from tests.pocket.plans import CAR, TREE, rows_with, shown_by
 
 
+def _rows_of(rows: torch.Tensor, kind: int, noun: int | None = None) -> torch.Tensor:
+    """The rows of a kind, and of a kind of object."""
+    own = rows[0, :, 0] == kind
+    return rows[0][own if noun is None else own & (rows[0, :, 1] == noun)]
+
+
 def test_what_a_plan_empties_is_where_the_picture_shows_it() -> None:
     rows = settle(
         rows_with((0, [slots.EMPTIED, CAR, 0, 50, 50, 20, 0])),
@@ -47,7 +53,7 @@ def test_what_becomes_smaller_is_emptied_first() -> None:
     planned = rows_with((0, [slots.PAINTED, CAR, 0, 20, 20, 14, 0]))
     rows = settle(planned, shown_by(car=(2, 2, 9, 9)), [["car"]], True)
     assert rows[0, 0].tolist()[3:6] == [22, 22, 14]
-    emptied = rows[0][rows[0, :, 0] == slots.EMPTIED]
+    emptied = _rows_of(rows, slots.EMPTIED)
     assert emptied[:, 3:6].tolist() == [[22, 22, 7 * CELL + CELL]]
 
 
@@ -81,7 +87,7 @@ def test_a_plan_that_only_takes_away_what_is_to_be_moved_paints_it_too() -> None
     said = Wording(relation=("car", "right of", "tree"))
     rows = settle(planned, shown, [["car", "tree"]], False, [said])
     assert _kinds(rows, CAR) == (1, 1)
-    painted = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    painted = _rows_of(rows, slots.PAINTED)[0]
     assert painted[3] >= 36 + 10
     assert abs(painted[4] - 16) <= 10
 
@@ -127,12 +133,19 @@ def _paint(shown: torch.Tensor, colour: str, top: int, left: int) -> None:
 
 
 def _emptied(rows: torch.Tensor) -> list[list[float]]:
-    return rows[0][rows[0, :, 0] == slots.EMPTIED][:, 3:5].tolist()
+    return _rows_of(rows, slots.EMPTIED)[:, 3:5].tolist()
 
 
 ONE_CAR = (0, [slots.PAINTED, CAR, 0, 50, 50, 16, 0])
 NO_CAR = (0, [slots.EMPTIED, CAR, 0, 10, 10, 16, 0])
 THREE = ((1, 1), (1, 9), (9, 1))
+
+
+def _two_red_and_a_blue() -> torch.Tensor:
+    shown = _cars(*THREE)
+    for colour, cells in zip(("red", "red", "blue"), THREE, strict=True):
+        _paint(shown, colour, *cells)
+    return shown
 
 
 def test_what_is_added_comes_on_top_of_what_is_there() -> None:
@@ -154,7 +167,7 @@ def test_what_is_added_has_the_colour_that_is_said() -> None:
     _paint(shown, "blue", 1, 1)
     said = [Wording(more={"car": 2}, colours={"car": "red"}, new=frozenset({"car"}))]
     rows = settle(rows_with(), shown, [["car"]], False, said)
-    painted = rows[0][rows[0, :, 0] == slots.PAINTED]
+    painted = _rows_of(rows, slots.PAINTED)
     assert [slots.COLOURS[int(c)] for c in painted[:, 2]] == ["red", "red"]
 
 
@@ -165,10 +178,7 @@ def test_the_least_sure_go() -> None:
 
 
 def test_a_number_of_a_colour_is_of_those_that_show_it() -> None:
-    shown = _cars(*THREE)
-    _paint(shown, "red", 1, 1)
-    _paint(shown, "red", 1, 9)
-    _paint(shown, "blue", 9, 1)
+    shown = _two_red_and_a_blue()
     said = [Wording(totals={"car": 1}, colours={"car": "red"})]
     rows = settle(rows_with(NO_CAR), shown, [["car"]], False, said)
     assert _emptied(rows) == [[44, 12]]
@@ -191,7 +201,7 @@ def test_as_many_are_painted_as_are_moved() -> None:
         for planned in plans:
             rows = settle(rows_with(*planned), shown, [["car", "tree"]], False, said)
             assert _kinds(rows, CAR) == (moved, moved)
-            painted = rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == CAR)]
+            painted = _rows_of(rows, slots.PAINTED, CAR)
             assert (painted[:, 3] > 26 + 10).all()
 
 
@@ -201,7 +211,7 @@ def test_what_is_moved_keeps_its_colour_and_size() -> None:
     planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 1, 50, 50, 16, 0]))
     said = [Wording(relation=("car", "right of", "tree"))]
     rows = settle(planned, shown, [["car", "tree"]], False, said)
-    painted = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    painted = _rows_of(rows, slots.PAINTED)[0]
     assert slots.COLOURS[int(painted[2])] == "blue"
     assert painted[5] >= 29
 
@@ -214,7 +224,7 @@ def test_those_that_are_moved_keep_their_own_colours_and_sizes() -> None:
     planned = rows_with(NO_CAR, (1, [slots.PAINTED, CAR, 1, 50, 50, 16, 0]))
     said = [Wording(relation=("car", "below", "tree"))]
     rows = settle(planned, shown, [["car", "tree"]], False, said)
-    painted = rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == CAR)]
+    painted = _rows_of(rows, slots.PAINTED, CAR)
     colours = [slots.COLOURS[int(c)] for c in painted[:, 2]]
     assert colours == ["blue", "red"]  # the second as planned: no colour is seen
 
@@ -227,7 +237,7 @@ def test_of_those_that_are_to_be_moved_one_that_needs_it_is() -> None:
     said = [Wording(fewer={"car": 1}, relation=("car", "right of", "tree"))]
     rows = settle(planned, shown, [["car", "tree"]], False, said)
     assert _emptied(rows) == [[12, 12]]
-    car = rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == CAR)][0]
+    car = _rows_of(rows, slots.PAINTED, CAR)[0]
     assert car[3] >= 30 + 10
     assert max(abs(car[3] - 52), abs(car[4] - 12)) >= 12
 
@@ -248,9 +258,9 @@ def test_what_something_cannot_stand_beside_makes_way() -> None:
     rows = settle(planned, shown, [["car", "tree"]], False, said)
     assert _kinds(rows, CAR) == (0, 0)
     assert _kinds(rows, TREE) == (1, 1)
-    tree = rows[0][rows[0, :, 0] == slots.PAINTED][0]
+    tree = _rows_of(rows, slots.PAINTED)[0]
     assert tree[4] >= 32 + 10
-    assert rows[0][rows[0, :, 0] == slots.EMPTIED][0, 3:5].tolist() == [12, 8]
+    assert _rows_of(rows, slots.EMPTIED)[0, 3:5].tolist() == [12, 8]
 
 
 def test_for_what_is_new_the_other_makes_way_too() -> None:
@@ -259,7 +269,7 @@ def test_for_what_is_new_the_other_makes_way_too() -> None:
     rows = settle(rows_with(ONE_CAR), shown, [["car", "tree"]], False, said)
     assert _kinds(rows, CAR) == (1, 0)
     assert _kinds(rows, TREE) == (1, 1)
-    car, tree = (rows[0][(rows[0, :, 0] == 1) & (rows[0, :, 1] == n)][0] for n in (CAR, TREE))
+    car, tree = (_rows_of(rows, slots.PAINTED, n)[0] for n in (CAR, TREE))
     assert tree[4] - car[4] >= 10
     assert car[4] >= car[5] / 2 - 1
 
@@ -279,7 +289,7 @@ def test_more_than_there_were_stand_beside_one_another() -> None:
     )
     said = [Wording(more={"tree": 2}, new=frozenset({"tree"}))]
     rows = settle(planned, shown_by(car=(6, 6, 10, 10)), [["car", "tree"]], False, said)
-    first, second = rows[0][(rows[0, :, 0] == slots.PAINTED)]
+    first, second = _rows_of(rows, slots.PAINTED)
     assert first[3:5].tolist() == [32, 32]
     assert max(abs(second[3] - 32), abs(second[4] - 32)) >= 14
 
@@ -293,18 +303,13 @@ def test_what_is_to_stand_beside_something_does_not_take_a_free_place() -> None:
     )
     said = [Wording(more={"cat": 1}, new=frozenset({"cat"}), relation=("cat", "left of", "dog"))]
     rows = settle(planned, shown, [["car", "cat", "dog"]], False, said)
-    cats, dogs = (
-        rows[0][(rows[0, :, 0] == slots.PAINTED) & (rows[0, :, 1] == n)] for n in (cat, dog)
-    )
+    cats, dogs = (_rows_of(rows, slots.PAINTED, n) for n in (cat, dog))
     beside = float(dogs[0, 3]) if len(dogs) else 24.0
     assert cats[0, 3] <= beside - 10
 
 
 def test_of_a_colour_go_those_that_show_it() -> None:
-    shown = _cars(*THREE)
-    _paint(shown, "red", 1, 1)
-    _paint(shown, "red", 1, 9)
-    _paint(shown, "blue", 9, 1)
+    shown = _two_red_and_a_blue()
     said = [Wording(fewer={"car": 2}, colours={"car": "red"})]
     rows = settle(rows_with(NO_CAR), shown, [["car"]], False, said)
     assert sorted(_emptied(rows)) == [[12, 12], [44, 12]]
@@ -319,7 +324,7 @@ def test_all_are_replaced_by_as_many_where_no_number_is_said() -> None:
     rows = settle(rows_with(*planned), _cars(*THREE), [["car", "tree"]], False, [said])
     assert _kinds(rows, CAR) == (0, 3)
     assert _kinds(rows, TREE) == (3, 0)
-    trees = rows[0][rows[0, :, 0] == slots.PAINTED][:, 3:5].tolist()
+    trees = _rows_of(rows, slots.PAINTED)[:, 3:5].tolist()
     assert sorted(trees) == [[12, 12], [12, 44], [44, 12]]
     some = Wording(fewer={"car": 1}, new=said.new, replaced=said.replaced)
     rows = settle(rows_with(*planned), _cars(*THREE), [["car", "tree"]], False, [some])

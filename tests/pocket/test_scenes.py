@@ -165,7 +165,7 @@ def test_captions_say_only_what_is_so(sheet: SpriteSheet) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_agree_with_the_scene(sheet: SpriteSheet, kind: str) -> None:
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(3)
     answers = []
     for _ in range(500):
         scene, _ = sample_scene(sheet, rng)
@@ -174,7 +174,7 @@ def test_answers_agree_with_the_scene(sheet: SpriteSheet, kind: str) -> None:
         if question.kind == kind:
             answers.append(question.answer)
     # Most scenes have no style and no size that stands out.
-    least = {"style": 0.08, "size": 0.3}.get(kind, 0.38)
+    least = {"style": 0.12, "size": 0.3}.get(kind, 0.38)
     assert least < np.mean(answers) < 0.62
 
 

@@ -395,6 +395,12 @@ class NounReader(SceneryReader):
         return things, end
 
     def _pronoun(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
+        whole = phrase.pronoun in ("all", "both", "each")
+        if whole and end + 1 < len(self.words) and self.words[end].lower == "of":
+            inner = read_phrase(self.words, end + 1)  # "all of it" is it
+            if inner is not None and inner[0].pronoun:
+                spans = [*spans, *spans_over(self.words[end : inner[1]])]
+                return self._pronoun(inner[0], inner[1], spans)
         self.references.current = self.now.subject
         things = self.references.pronoun(phrase.pronoun, phrase.count)
         starts = self.now.pending is None and not self.now.joined

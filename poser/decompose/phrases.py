@@ -50,6 +50,7 @@ class Phrase:
         pronoun: Where it is a pronoun, which.
         proper: Whether it is a name, kept as written.
         different: Whether it speaks of "other" ones.
+        further: Whether its number comes on top of others: "two more dogs".
     """
 
     words: list[Word] = field(default_factory=list)
@@ -64,6 +65,7 @@ class Phrase:
     pronoun: str = ""
     proper: bool = False
     different: bool = False
+    further: bool = False
 
     @property
     def lemma(self) -> str:
@@ -112,6 +114,7 @@ _SIDES = word_set("left right front rear upper lower inner outer hind top bottom
 _IDLE = word_set("other same such own only certain main next")
 _VIVID = word_set("bright vivid vibrant rich plain solid")
 _LONE = frozenset(("single",))
+_EXACTLY = frozenset(("only", "just", "exactly", "precisely"))
 _DIRECTIONS = word_set(
     """
     left right forward forwards backward backwards straight sideways inward inwards outward
@@ -195,7 +198,7 @@ def read_phrase(tagged: Sequence[Word], index: int) -> tuple[Phrase, int] | None
         phrase.words = [tagged[index]]
         return phrase, index + 1
     index = _determiners(tagged, index, phrase)
-    while index < limit and tagged[index].tag == "ADV" and tagged[index].lower in ("only", "just"):
+    while index < limit and tagged[index].tag == "ADV" and tagged[index].lower in _EXACTLY:
         index += 1
     index = _numbers(tagged, index, phrase)
     index = _modifiers_and_nouns(tagged, index, phrase)
@@ -264,6 +267,8 @@ def _numbers(tagged: Sequence[Word], index: int, phrase: Phrase) -> int:
         value = number_value(lower)
         if value is not None and value > 0 and phrase.count is None:
             phrase.count = value
+        elif lower == "more" and phrase.count is not None:
+            phrase.further = True
         elif lower in NUM_WORDS:
             phrase.quantifier = lower
         index += 1

@@ -43,7 +43,7 @@ class References:
 
     def resolve(self, phrase: Phrase, spans: list[Span]) -> Thing:
         """The thing that a noun phrase names; a new one where it names none before."""
-        found = self._known(phrase)
+        found = self._added_to(phrase) if phrase.further else self._known(phrase)
         if found is None:
             found = self._new(phrase)
         else:
@@ -229,11 +229,24 @@ class References:
             return thing
         return None
 
+    def _added_to(self, phrase: Phrase) -> Thing | None:
+        """The thing that "one more" of it is added to: as many more of it there are."""
+        if phrase.modifiers or phrase.owner or phrase.owner_pronoun:
+            return None
+        for thing in reversed(self._things(self._by_head[phrase.lemma.lower()][-_LOOK_BACK:])):
+            before = thing.count if thing.many else thing.count or 1
+            alike = thing.compound == tuple(phrase.compound) and thing.owner is None
+            if alike and thing.role == "thing" and before and phrase.count:
+                thing.count, thing.many = before + phrase.count, True
+                return thing
+        return None
+
     def _new(self, phrase: Phrase) -> Thing:
         thing = self.scene.add(phrase.lemma, spans=[], compound=tuple(phrase.compound))
         thing.invariant = is_uncounted(thing.name) and phrase.head == phrase.lemma
         thing.many = phrase.plural and not (thing.invariant and phrase.count is None)
         thing.count = phrase.count
+        thing.further = phrase.further
         thing.quantifier = phrase.quantifier
         thing.proper = phrase.proper
         thing.definite = phrase.determiner in ("def", "poss", "both", "each")

@@ -57,6 +57,7 @@ class Thing:
             (it turned out to be an attribute).
         has_article: Whether the prompt spoke of "a" such thing.
         definite: Whether it spoke of "the" thing before any other mention.
+        further: Whether its number comes on top of what is there: "one more car".
     """
 
     index: int
@@ -73,6 +74,7 @@ class Thing:
     has_article: bool = False
     definite: bool = False
     invariant: bool = False
+    further: bool = False
 
     @property
     def name(self) -> str:

@@ -226,6 +226,8 @@ class _Tagger:
         token = self._next(index)
         if following or token is None:
             return False
+        if token.lower == "there":
+            return False
         if token.lower.endswith("ly") and not is_in("adjectives", token.lower):
             return False
         if self._finite_next(index):

@@ -160,7 +160,8 @@ class ThingBuilder:
         entity = self._criterion(self.english.exists(thing), "entity", (thing.name,), needs=owned)
         criteria.append(entity)
         self._entity[thing.index] = entity.id
-        if thing.count is not None or thing.quantifier in _VAGUE_COUNTS:
+        counted = thing.count is not None and not (thing.further and self.scene.editing)
+        if counted or thing.quantifier in _VAGUE_COUNTS:
             number = thing.quantifier if thing.count is None else str(thing.count)
             criteria.append(
                 self._criterion(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from experts.pocket.prompts import prompts
+from experts.pocket.sprites import SpriteSheet
 from poser.decompose import RuleDecomposer
 
 DECOMPOSER = RuleDecomposer()
@@ -150,6 +152,17 @@ def test_all_requirements(prompt: str, expected: str) -> None:
             found.append(" ".join([*([] if k.expected else ["not"]), k.kind, *k.about]))
     assert sorted(found) == sorted(expected.split(" | "))
     assert not [c for c in plan.commands if c.op in ("other", "replace", "text")]
+
+
+def test_prompts_of_the_pocket_world_hold_nothing_strange() -> None:
+    drawn = prompts(SpriteSheet.load(), "train", 400, 5)
+    strange = [
+        (c.instruction, p.text)
+        for p in drawn
+        for c in DECOMPOSER.decompose(p.text).commands
+        if c.op == "other" or any(k.question.startswith(("Do ", "Does ")) for k in c.criteria)
+    ]
+    assert not strange
 
 
 # prompt -> relations of its plan

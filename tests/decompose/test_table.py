@@ -58,6 +58,22 @@ TUPLES: list[tuple[str, list[str]]] = [
         ["relation laptop desk on", "relation phone desk on"],
     ),
     ("chair beside chair", ["relation chair chair next to"]),
+    (
+        "A tv is under exactly two blue zebras.",
+        ["relation tv zebra below", "count zebra 2", "attribute zebra blue"],
+    ),
+    (
+        "An apple is on the right side of precisely one ball.",
+        ["relation apple ball right of", "count ball 1"],
+    ),
+    (
+        "There is an orange. Above the orange there should be a bottle.",
+        ["relation bottle orange above"],
+    ),
+    # numbers on top of others
+    ("There are two cars. Add one more car.", ["entity car", "count car 3"]),
+    ("a cat and two more cats", ["count cat 3"]),
+    ("There are three more birds in the sky.", ["count bird 3"]),
     ("a tree in the background", ["relation tree background in"]),
     ("On the table sits a cat.", ["relation cat table on", "attribute cat sitting"]),
     ("In front of the bus is a man.", ["relation man bus in front of"]),
@@ -145,6 +161,9 @@ WHOLE: list[tuple[str, list[str]]] = [
     ("the red ball and the blue ball",
      ["Is there a ball?", "Is there a red ball?", "Is there a ball?", "Is there a blue ball?"]),
     ("no bananas", ["Is there a banana?"]),
+    ("Two trucks are left of a suitcase. One should see all of it at once.",
+     ["Are there trucks?", "Are there two trucks?", "Is there a suitcase?",
+      "Are the trucks left of the suitcase?"]),
 ]  # fmt: skip
 
 
@@ -172,6 +191,9 @@ COMMANDS: list[tuple[str, bool, list[str], bool]] = [
     ("remove the dog on the left", False, ["remove: remove the dog on the left"], True),
     ("add two yellow bananas", True,
      ["add: add two yellow bananas", "recolour: make the bananas yellow"], True),
+    ("add one more car", True, ["add: add one more car"], True),
+    ("add two more red cars", True,
+     ["add: add two more red cars", "recolour: make the cars red"], True),
     ("replace the cat with a dog", False, ["replace: replace the cat with a dog"], True),
     ("make it three apples", False, ["count: make it three apples"], True),
     ("First add a tree, then remove the car.", False, ["add: add a tree", "remove: remove the car"],

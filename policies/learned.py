@@ -22,6 +22,7 @@ from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageSource
 
 if TYPE_CHECKING:
+    from policies.ensemble import Ensemble
     from policies.scorer import Scorer
 
 SHIPPED = Path(__file__).parent / "weights" / "default"
@@ -42,14 +43,14 @@ class LearnedPolicy:
     """A :class:`policies.base.Policy` by a trained scorer; nothing is drawn at random.
 
     Attributes:
-        scorer: Scores actions.
+        scorer: Scores actions; one network, or several that decide together.
         card: What it was trained for.
         tables: Measured capabilities by expert id; without them the entries must do.
         pictures: Where the current picture is read from; ``None`` leaves it out.
         name: Name for people and for records.
     """
 
-    scorer: Scorer
+    scorer: Scorer | Ensemble
     card: PolicyCard
     tables: Mapping[str, CapabilityTable] = field(default_factory=dict)
     pictures: ImageSource | None = None

@@ -1,4 +1,4 @@
-"""The command line: ``poser compose | plan | experts | runs | doctor``."""
+"""The command line: ``poser compose | plan | train | evaluate | ...``."""
 
 from __future__ import annotations
 

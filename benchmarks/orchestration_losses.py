@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestration_parts import Bench, methods_of
+from pocket_judges import contact_sheet
 
 from critic.rubric import THRESHOLD
 from poser.core.plan import Criterion
@@ -44,7 +45,11 @@ def judged(
 
 
 def losses(bench: Bench) -> dict[str, Any]:
-    """By kind of requirement: how much holds, and what the critic says of what does not."""
+    """By kind of requirement: how much holds, and what the critic says of what does not.
+
+    With ``--figures``, what the critic believes and the evaluator denies on the pictures of the
+    given policies is drawn, to be looked at by eye.
+    """
     found: dict[str, Any] = {}
     names = methods_of(bench)
     ours = [name for name in names if name in bench.options.policies]
@@ -60,7 +65,28 @@ def losses(bench: Bench) -> dict[str, Any]:
             print(f"| {row['kind']} | {row['n']} | {row['holds']:.3f} | {row['lost']:.4f} "
                   f"| {row['known']:.4f} | {row['believed']:.4f} |")  # fmt: skip
         print(flush=True)
+    if bench.options.figures is not None and ours:
+        bench.options.figures.mkdir(parents=True, exist_ok=True)
+        path = bench.options.figures / "believed.png"
+        apart = list(_believed(bench, bench.scored(ours)))
+        contact_sheet(apart, path)
+        print(f"{len(apart)} that the critic believes and the evaluator denies: {path}")
     return found
+
+
+def _believed(bench: Bench, results: Sequence[Results]) -> Iterator[tuple[Any, str]]:
+    """Pictures and questions that the judges disagree about; what depends on another, left out."""
+    by_id = {case.id: case for case in bench.cases}
+    for result in results:
+        for scored in result.scored.values():
+            case = by_id[scored.case]
+            verdicts = scored.verdicts
+            one = Results(result.method, result.group, {scored.case: scored})
+            for criterion, score, there in judged(bench, [case], [one]):
+                alone = all(verdicts.get(k) for k in criterion.depends_on)
+                if scored.image is not None and score >= SURE and not there and alone:
+                    picture = bench.journal.images.get(scored.image)
+                    yield picture, f"{criterion.question} {'yes' if criterion.expected else 'no'}"
 
 
 def _rows(answers: Sequence[tuple[str, float, bool]]) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ def agreement(options: argparse.Namespace) -> dict[str, Any]:
               f"| {_share(both, lambda e, c: e and not c)} |")  # fmt: skip
     if options.figures is not None and apart:
         random.Random(options.seed).shuffle(apart)
-        _contact_sheet(apart[:SHEET], options.figures / "pocket-disagreements.png")
+        contact_sheet(apart[:SHEET], options.figures / "pocket-disagreements.png")
     return {
         name: {"n": len(both), "agree": sum(e == c for e, c in both) / len(both)}
         for name, both in {**rows, **kinds}.items()
@@ -122,7 +122,8 @@ def _share(both: Sequence[tuple[bool, bool]], counts: Any) -> str:
     return f"{sum(counts(e, c) for e, c in both) / len(both):.3f}"
 
 
-def _contact_sheet(apart: Sequence[tuple[Image.Image, str]], path: Path) -> None:
+def contact_sheet(apart: Sequence[tuple[Image.Image, str]], path: Path) -> None:
+    """Draws pictures with a question and what was said of it, to be looked at by eye."""
     wide, tall, across = 150, 190, 10
     rows = -(-len(apart) // across)
     sheet = Image.new("RGB", (across * wide, rows * tall), "white")

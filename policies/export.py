@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -26,14 +26,10 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from policies.ensemble import Ensemble
     from policies.scorer import Scorer
 
 WEIGHTS, CARD = "policy.safetensors", "policy.json"
 """The names of the two files."""
-
-MOST_MEMBERS = 16
-"""Most networks that decide together."""
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "commands": COMMAND_FEATURES,
@@ -60,7 +56,6 @@ class PolicyCard(Value):
     Attributes:
         format: Version of this format.
         scorer: The network.
-        members: How many networks of that shape decide together; see :mod:`policies.ensemble`.
         features: Names of the features by part, in their order.
         texts: Encoder of instructions; empty for none.
         images: Encoder of pictures; empty for none.
@@ -73,7 +68,6 @@ class PolicyCard(Value):
 
     format: Literal[1] = 1
     scorer: ScorerShape
-    members: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] = 1
     features: dict[str, tuple[str, ...]]
     texts: Literal["", "hashed-words"] = ""
     images: Literal["", "thumbnail"] = ""
@@ -103,7 +97,6 @@ def export_policy(
     training: Mapping[str, Any],
     version: str,
     ablate: Sequence[Ablation] = (),
-    members: int = 1,
 ) -> PolicyCard:
     """Writes a policy's two files; an earlier policy in the folder is replaced.
 
@@ -115,7 +108,6 @@ def export_policy(
         training: Likewise; plain JSON data.
         version: Version of Image-POSER.
         ablate: See :class:`PolicyCard`.
-        members: Likewise.
 
     Raises:
         StorageError: The files cannot be written.
@@ -125,7 +117,6 @@ def export_policy(
     data = save({k: v.detach().cpu().contiguous() for k, v in weights.items()})
     card = PolicyCard(
         scorer=shape,
-        members=members,
         features=FEATURES,
         texts="hashed-words" if shape.text_dim else "",
         images="thumbnail" if shape.image_dim else "",
@@ -166,8 +157,8 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         ) from error
 
 
-def load_policy(folder: Path) -> tuple[Scorer | Ensemble, PolicyCard]:
-    """The scorer in a folder, or several that decide together, ready to score, and its card.
+def load_policy(folder: Path) -> tuple[Scorer, PolicyCard]:
+    """The scorer in a folder, ready to score, and its card.
 
     Raises:
         PolicyFileError: A file is missing or damaged, or of another version than this program's.
@@ -176,14 +167,8 @@ def load_policy(folder: Path) -> tuple[Scorer | Ensemble, PolicyCard]:
     from policies.scorer import Scorer
 
     weights = read_weights(folder / WEIGHTS, card.weights)
-    scorer: Scorer | Ensemble
     try:
-        if card.members > 1:
-            from policies.ensemble import Ensemble
-
-            scorer = Ensemble(card.scorer, card.members)
-        else:
-            scorer = Scorer(card.scorer)
+        scorer = Scorer(card.scorer)
     except ValueError as error:
         raise PolicyFileError(f"{folder / CARD}: {error}", remedy=REMEDY) from error
     set_weights(scorer, weights, folder / WEIGHTS)

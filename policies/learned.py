@@ -22,7 +22,6 @@ from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageSource
 
 if TYPE_CHECKING:
-    from policies.ensemble import Ensemble
     from policies.scorer import Scorer
 
 SHIPPED = Path(__file__).parent / "weights" / "default"
@@ -43,14 +42,14 @@ class LearnedPolicy:
     """A :class:`policies.base.Policy` by a trained scorer; nothing is drawn at random.
 
     Attributes:
-        scorer: Scores actions; one network, or several that decide together.
+        scorer: Scores actions.
         card: What it was trained for.
         tables: Measured capabilities by expert id; without them the entries must do.
         pictures: Where the current picture is read from; ``None`` leaves it out.
         name: Name for people and for records.
     """
 
-    scorer: Scorer | Ensemble
+    scorer: Scorer
     card: PolicyCard
     tables: Mapping[str, CapabilityTable] = field(default_factory=dict)
     pictures: ImageSource | None = None

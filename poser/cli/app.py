@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from poser import __version__
-from poser.cli import compose, doctor, evaluate, experts, join, plan, runs, train
+from poser.cli import compose, doctor, evaluate, experts, plan, runs, train
 
 app = typer.Typer(
     name="poser",
@@ -38,6 +38,5 @@ app.command("plan")(plan.plan)
 app.add_typer(experts.app, name="experts")
 app.add_typer(runs.app, name="runs")
 app.command("train")(train.train)
-app.command("join")(join.join)
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from poser.decompose.clauses import ClauseReader
-from poser.decompose.lexicon import is_in, word_set
+from poser.decompose.lexicon import EXACTLY, is_in, word_set
 from poser.decompose.morphology import gerund, number_value, singular
 from poser.decompose.phrases import Modifier, Phrase, read_modifiers, read_phrase
 from poser.decompose.reading import Link, spans_over
@@ -208,6 +208,8 @@ class EditReader:
         if end >= len(words):
             return self._made_alone(phrase, spans)
         rest = words[end:]
+        if len(rest) > 1 and rest[0].lower in EXACTLY and rest[1].tag == "NUM":
+            rest = rest[1:]
         lead = [*opening, *spans_over(words[:end])]
         if phrase.lemma in ("background", "backdrop"):
             return self._backdrop(rest, lead)
@@ -295,6 +297,7 @@ class EditReader:
 
     def _recount(self, thing: Thing, count: int, spans: list[Span]) -> bool:
         thing.count = count
+        thing.further = False
         thing.many = count > 1
         thing.spans.extend(spans)
         self.scene.recounts.append(Recount(thing.index, count, spans))

@@ -30,6 +30,9 @@ COLLECTIVE_COUNTS: dict[str, int] = {
 }  # fmt: skip
 """Collective nouns that state a count."""
 
+EXACTLY = frozenset(("only", "just", "exactly", "precisely"))
+"""Words before a number that leave it as it is."""
+
 QUANTIFIERS = word_set(
     """
     several many few some multiple various numerous plenty countless most more enough lots

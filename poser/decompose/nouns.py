@@ -266,6 +266,11 @@ class NounReader(SceneryReader):
             return group, end
         self.references.current = self.now.subject
         owners = self._owners(phrase, spans)
+        on_top = self.references.counted_up(phrase) if self._on_top(phrase, end) else None
+        if on_top is not None:
+            on_top.spans.extend(spans)
+            self.references.note(on_top)
+            return [on_top], end
         thing = self.references.resolve(phrase, spans)
         self._give_owner(thing, owners)
         return [thing], end
@@ -395,12 +400,9 @@ class NounReader(SceneryReader):
         return things, end
 
     def _pronoun(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
-        whole = phrase.pronoun in ("all", "both", "each")
-        if whole and end + 1 < len(self.words) and self.words[end].lower == "of":
-            inner = read_phrase(self.words, end + 1)  # "all of it" is it
-            if inner is not None and inner[0].pronoun:
-                spans = [*spans, *spans_over(self.words[end : inner[1]])]
-                return self._pronoun(inner[0], inner[1], spans)
+        if self._of_it(phrase, end):  # "all of it" is it
+            phrase.pronoun, end = "it", end + 2
+            spans = [*spans, *spans_over(self.words[end - 2 : end])]
         self.references.current = self.now.subject
         things = self.references.pronoun(phrase.pronoun, phrase.count)
         starts = self.now.pending is None and not self.now.joined
@@ -425,6 +427,22 @@ class NounReader(SceneryReader):
             self.now.joined = self.now.comma = False
             return end
         return self._attach(phrase, indices, end, spans)
+
+    def _of_it(self, phrase: Phrase, end: int) -> bool:
+        """Whether "of it" follows "all" or "each"."""
+        of = [word.lower for word in self.words[end : end + 2]]
+        return phrase.pronoun in ("all", "each") and of in (["of", "it"], ["of", "this"])
+
+    def _on_top(self, phrase: Phrase, end: int) -> bool:
+        """Whether "one more cat" says nothing but how many more there are of those before."""
+        if not phrase.further or phrase.modifiers or phrase.words[0] not in self.words:
+            return False
+        first = self.words.index(phrase.words[0])
+        denied = first > 0 and self.words[first - 1].tag == "NEG"
+        fresh = self.now.pending is None or self.now.pending.kind in ("there", "verb")
+        alone = fresh and not self.now.subject and not self.now.fronts and not self.now.joined
+        ends = end >= len(self.words) or self.words[end].lower in (".", "!", ";")
+        return ends and alone and not denied
 
     def _absent(self, phrase: Phrase, end: int, spans: list[Span]) -> int:
         """Notes what must not be there, with the phrase of place behind it."""

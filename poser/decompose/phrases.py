@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from poser.decompose.lexicon import (
     COLLECTIVE_COUNTS,
+    EXACTLY,
     fixed_names,
     is_in,
     material_adjectives,
@@ -114,7 +115,6 @@ _SIDES = word_set("left right front rear upper lower inner outer hind top bottom
 _IDLE = word_set("other same such own only certain main next")
 _VIVID = word_set("bright vivid vibrant rich plain solid")
 _LONE = frozenset(("single",))
-_EXACTLY = frozenset(("only", "just", "exactly", "precisely"))
 _DIRECTIONS = word_set(
     """
     left right forward forwards backward backwards straight sideways inward inwards outward
@@ -198,7 +198,7 @@ def read_phrase(tagged: Sequence[Word], index: int) -> tuple[Phrase, int] | None
         phrase.words = [tagged[index]]
         return phrase, index + 1
     index = _determiners(tagged, index, phrase)
-    while index < limit and tagged[index].tag == "ADV" and tagged[index].lower in _EXACTLY:
+    while index < limit and tagged[index].tag == "ADV" and tagged[index].lower in EXACTLY:
         index += 1
     index = _numbers(tagged, index, phrase)
     index = _modifiers_and_nouns(tagged, index, phrase)

@@ -43,7 +43,7 @@ class References:
 
     def resolve(self, phrase: Phrase, spans: list[Span]) -> Thing:
         """The thing that a noun phrase names; a new one where it names none before."""
-        found = self._added_to(phrase) if phrase.further else self._known(phrase)
+        found = None if phrase.further and self.scene.editing else self._known(phrase)
         if found is None:
             found = self._new(phrase)
         else:
@@ -229,16 +229,20 @@ class References:
             return thing
         return None
 
-    def _added_to(self, phrase: Phrase) -> Thing | None:
-        """The thing that "one more" of it is added to: as many more of it there are."""
-        if phrase.modifiers or phrase.owner or phrase.owner_pronoun:
+    def counted_up(self, phrase: Phrase) -> Thing | None:
+        """The thing that "one more" of it is added to, of which nothing but a number is said."""
+        if self.scene.editing or not phrase.count:
             return None
+        related = {i for r in self.scene.relations for i in (r.subject, r.object, r.also)}
         for thing in reversed(self._things(self._by_head[phrase.lemma.lower()][-_LOOK_BACK:])):
+            if thing.compound != tuple(phrase.compound):
+                continue
             before = thing.count if thing.many else thing.count or 1
-            alike = thing.compound == tuple(phrase.compound) and thing.owner is None
-            if alike and thing.role == "thing" and before and phrase.count:
-                thing.count, thing.many = before + phrase.count, True
-                return thing
+            bare = not thing.traits and thing.owner is None and thing.index not in related
+            if not before or not bare or thing.definite or thing.invariant:
+                return None
+            thing.count, thing.many = before + phrase.count, True
+            return thing
         return None
 
     def _new(self, phrase: Phrase) -> Thing:
@@ -246,7 +250,7 @@ class References:
         thing.invariant = is_uncounted(thing.name) and phrase.head == phrase.lemma
         thing.many = phrase.plural and not (thing.invariant and phrase.count is None)
         thing.count = phrase.count
-        thing.further = phrase.further
+        thing.further = phrase.further and phrase.determiner == ""
         thing.quantifier = phrase.quantifier
         thing.proper = phrase.proper
         thing.definite = phrase.determiner in ("def", "poss", "both", "each")

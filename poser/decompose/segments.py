@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from poser.decompose.lexicon import is_in, word_set
+from poser.decompose.lexicon import EXACTLY, is_in, word_set
 from poser.decompose.morphology import number_value
 from poser.decompose.scene import Span
 from poser.decompose.tokens import Token
@@ -163,6 +163,8 @@ def _opens(follows: Token | None, *, bare: bool) -> bool:
     if follows.kind in ("quote", "number") or follows.lower in _DETERMINERS:
         return True
     if number_value(follows.lower) is not None or is_in("colours", follows.lower):
+        return True
+    if follows.lower in EXACTLY:
         return True
     return bare and follows.kind == "word" and not is_in("stop_words", follows.lower)
 

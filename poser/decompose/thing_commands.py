@@ -155,19 +155,9 @@ class ThingBuilder:
         owner = self.scene.things[thing.owner[0]] if thing.owner else None
         if owner is not None and (owner.role == "backdrop" or owner.index in self._skip):
             thing.owner, owner = None, None
-        criteria: list[Criterion] = []
-        owned = [self._entity.get(owner.index)] if owner is not None else []
-        entity = self._criterion(self.english.exists(thing), "entity", (thing.name,), needs=owned)
-        criteria.append(entity)
-        self._entity[thing.index] = entity.id
-        counted = thing.count is not None and not (thing.further and self.scene.editing)
-        if counted or thing.quantifier in _VAGUE_COUNTS:
-            number = thing.quantifier if thing.count is None else str(thing.count)
-            criteria.append(
-                self._criterion(
-                    self.english.counts(thing), "count", (thing.name, number), needs=[entity.id]
-                )
-            )
+        # One more car than a given picture has cannot be told from the picture that comes of it.
+        told = not (thing.further and self.scene.editing)
+        criteria = self._there(thing, owner) if told else []
         if thing.role == "given":
             self._given(thing, criteria)
         elif owner is not None and _is_part(thing):
@@ -177,6 +167,18 @@ class ThingBuilder:
             self._add(thing, owner, criteria)
         self._colours(thing)
         self._attributes(thing)
+
+    def _there(self, thing: Thing, owner: Thing | None) -> list[Criterion]:
+        """Whether a thing is there, and in its number."""
+        owned = [self._entity.get(owner.index)] if owner is not None else []
+        entity = self._criterion(self.english.exists(thing), "entity", (thing.name,), needs=owned)
+        self._entity[thing.index] = entity.id
+        if thing.count is None and thing.quantifier not in _VAGUE_COUNTS:
+            return [entity]
+        number = thing.quantifier if thing.count is None else str(thing.count)
+        asked = self.english.counts(thing)
+        about = thing.name, number
+        return [entity, self._criterion(asked, "count", about, needs=[entity.id])]
 
     def _given(self, thing: Thing, criteria: list[Criterion]) -> None:
         """A thing of the given picture: its criteria go with the first change to it."""

@@ -72,7 +72,8 @@ TUPLES: list[tuple[str, list[str]]] = [
     ),
     # numbers on top of others
     ("There are two cars. Add one more car.", ["entity car", "count car 3"]),
-    ("a cat and two more cats", ["count cat 3"]),
+    ("a cat next to one more cat", ["relation cat cat next to"]),
+    ("A cat is next to a dog. Both of them are red.", ["attribute cat red", "attribute dog red"]),
     ("There are three more birds in the sky.", ["count bird 3"]),
     ("a tree in the background", ["relation tree background in"]),
     ("On the table sits a cat.", ["relation cat table on", "attribute cat sitting"]),
@@ -192,6 +193,12 @@ COMMANDS: list[tuple[str, bool, list[str], bool]] = [
     ("add two yellow bananas", True,
      ["add: add two yellow bananas", "recolour: make the bananas yellow"], True),
     ("add one more car", True, ["add: add one more car"], True),
+    ("Make the dog red and add one more dog.", True,
+     ["recolour: make the first dog red", "add: add one more dog"], True),
+    ("Add one more car. Make it three cars.", True, ["count: make it three cars"], True),
+    ("remove exactly one dog", True, ["remove: remove the dog"], True),
+    ("make it exactly three apples", True, ["count: make it three apples"], True),
+    ("Draw exactly four apples", False, ["add: add four apples"], False),
     ("add two more red cars", True,
      ["add: add two more red cars", "recolour: make the cars red"], True),
     ("replace the cat with a dog", False, ["replace: replace the cat with a dog"], True),
@@ -248,6 +255,14 @@ def test_a_change_said_both_ways_is_one_command() -> None:
     plan = DECOMPOSER.decompose("A cat is left of a dog. The dog is right of the cat.")
     moves = [c for c in plan.commands if c.op == "relation"]
     assert [len(c.criteria) for c in moves] == [2]
+
+
+def test_one_more_than_a_picture_has_is_not_judged() -> None:
+    """A picture that has a car already is not content with it."""
+    (command,) = DECOMPOSER.decompose("add one more car", has_picture=True).commands
+    assert command.criteria == ()
+    plan = DECOMPOSER.decompose("add two more red cars", has_picture=True)
+    assert [k.question for k in plan.criteria] == ["Are the cars red?"]
 
 
 def test_captions() -> None:

@@ -20,7 +20,8 @@ FINISHING = ("finish", "text")
 def legal_actions(state: State, registry: Mapping[str, ExpertSpec]) -> tuple[Action, ...]:
     """All legal actions, in a stable order: calls, then Revert, then Stop.
 
-    * text_to_image: with ``ALL`` at any time, with one command only while there is no picture.
+    * text_to_image: with ``ALL`` at any time, with one command only while there is no picture;
+      never where the episode began from a picture of the user's, which would be thrown away.
     * Editors need a picture; inpainting needs a mask as well.
     * A command is callable while it is pending and all it depends on is settled, given up, or
       beyond every expert that could still be called.
@@ -53,6 +54,8 @@ def legal_calls(
         if not available(state, spec) or not (ignore_budget or affordable(state, spec)):
             continue
         if spec.task == "text_to_image":
+            if state.given:
+                continue
             calls.append(Call(command=ALL, expert=spec.id))
             if state.current is not None:
                 continue

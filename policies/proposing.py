@@ -46,11 +46,7 @@ class OneOf:
     ) -> Sequence[tuple[Action, float]]:
         """See :class:`Proposer`."""
         chosen = self.policy.choose(state, legal, registry).action
-        others = [
-            (action, _score(state, action, registry))
-            for action in legal
-            if action != chosen and not _redraws(state, action, registry)
-        ]
+        others = [(a, _score(state, a, registry)) for a in legal if a != chosen]
         return [(chosen, 0.0), *sorted(others, key=lambda pair: -pair[1])]
 
 
@@ -61,7 +57,7 @@ def one_of(policy: Policy) -> Proposer:
     is what it chooses. The rest are the other legal calls: untried ones first, by the rates that
     the registry gives for them, what comes last (finish, text) after them; then going back, then
     stopping. So ``best-of`` varies nothing but seeds under such a policy, and ``beam`` tries its
-    choice and the best-rated calls beside it. A picture of the user's is never drawn anew.
+    choice and the best-rated calls beside it.
     """
     return policy if isinstance(policy, Proposer) else OneOf(policy)
 
@@ -79,7 +75,3 @@ def _score(state: State, action: Action, registry: Mapping[str, ExpertSpec]) -> 
         rate, last = spec.capability_at(command), command.op in FINISHING
     tried = state.tried.get(action.command, {}).get(action.expert, 0)
     return -1.0 + math.log(max(rate, 0.01)) - 1.0 * (tried > 0) - 5.0 * last
-
-
-def _redraws(state: State, action: Action, registry: Mapping[str, ExpertSpec]) -> bool:
-    return state.given and isinstance(action, Call) and not registry[action.expert].needs_picture

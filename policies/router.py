@@ -67,8 +67,6 @@ class CapabilityRouter:
         """See :class:`policies.base.Policy`."""
         calls = [a for a in legal if isinstance(a, Call)]
         draws = [c for c in calls if c.command == ALL and not registry[c.expert].needs_picture]
-        if state.given:
-            draws = []  # drawing anew would throw the user's picture away
         if state.current is None and draws:
             return self._draw(state, draws, registry, "no picture yet")
         drawn = attempts(state, ALL)

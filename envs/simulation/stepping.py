@@ -360,7 +360,8 @@ class Simulation:
         in_turn = self.available & (edits == now.there[:, None])
         possible = np.empty_like(self.tried, np.bool_)
         possible[:, :most] = takes & self.callable[:, :, None] & in_turn[:, None, :]
-        possible[:, most] = self.available & (~edits | (now.there[:, None] & self.edits_at_once))
+        draws = ~edits & ~worlds.given[:, None]
+        possible[:, most] = self.available & (draws | (now.there[:, None] & self.edits_at_once))
         self.possible = possible
         self.legal = possible & self.affordable[:, None, :]
         self.revert = now.there & self.champion.there & (now.number != self.champion.number)

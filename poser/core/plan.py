@@ -119,7 +119,7 @@ class Command(Value):
 
 
 class SetAside(Value):
-    """A criterion that the configured critic cannot judge, and why."""
+    """A criterion that nobody, or the configured critic not, can judge; and why."""
 
     criterion: Identifier
     reason: str
@@ -131,8 +131,8 @@ class Plan(Value):
     Attributes:
         prompt: The prompt as given.
         commands: What to do, in a workable order.
-        set_aside: Criteria outside the critic's scope. They are shown as not judged, and never
-            count as satisfied.
+        set_aside: Criteria outside the critic's scope, or that no picture alone can show. They are
+            shown as not judged, and never count as satisfied.
         edits_picture: Whether the prompt edits a given picture rather than describing a new one.
         decomposer: Name and version of what made the plan.
 
@@ -190,9 +190,10 @@ class Plan(Value):
         raise KeyError(command_id)
 
     def setting_aside(self, reasons: Mapping[str, str]) -> Plan:
-        """This plan with the criteria of those ids set aside, each with its reason."""
+        """This plan with the criteria of those ids set aside besides, each with its reason."""
+        known = {a.criterion: a.reason for a in self.set_aside} | dict(reasons)
         aside = tuple(
-            SetAside(criterion=k.id, reason=reasons[k.id]) for k in self.criteria if k.id in reasons
+            SetAside(criterion=k.id, reason=known[k.id]) for k in self.criteria if k.id in known
         )
         fields = {name: getattr(self, name) for name in Plan.model_fields}
         return Plan.model_validate({**fields, "set_aside": aside})

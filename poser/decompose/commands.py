@@ -48,7 +48,7 @@ class PlanBuilder(ThingBuilder):
             commands=tuple(self.commands),
             edits_picture=self.scene.editing,
             decomposer=decomposer,
-        )
+        ).setting_aside(self._aside)
 
     # -- the rest ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from poser.core.plan import Command, Criterion, CriterionKind, Op
 from poser.decompose.english import English, with_article
 from poser.decompose.lexicon import is_in, word_set
-from poser.decompose.morphology import article
+from poser.decompose.morphology import article, number_word
 from poser.decompose.scene import Scene, Span, Thing, Trait
 from poser.decompose.sources import Sources
 
@@ -30,6 +30,7 @@ class ThingBuilder:
         self._kept: dict[int, list[Criterion]] = {}
         self._made: dict[int, str] = {}
         self._entity: dict[int, str] = {}
+        self._aside: dict[str, str] = {}
         self._skip = {swap.old for swap in scene.swaps}
         self._skip |= {t.index for t in scene.things if t.role == "gone"}
         for absence in scene.absences:
@@ -155,9 +156,8 @@ class ThingBuilder:
         owner = self.scene.things[thing.owner[0]] if thing.owner else None
         if owner is not None and (owner.role == "backdrop" or owner.index in self._skip):
             thing.owner, owner = None, None
-        # One more car than a given picture has cannot be told from the picture that comes of it.
-        told = not (thing.further and self.scene.editing)
-        criteria = self._there(thing, owner) if told else []
+        further = thing.further and self.scene.editing
+        criteria = [self._more(thing)] if further else self._there(thing, owner)
         if thing.role == "given":
             self._given(thing, criteria)
         elif owner is not None and _is_part(thing):
@@ -179,6 +179,15 @@ class ThingBuilder:
         asked = self.english.counts(thing)
         about = thing.name, number
         return [entity, self._criterion(asked, "count", about, needs=[entity.id])]
+
+    def _more(self, thing: Thing) -> Criterion:
+        """Whether there are more than before, which a picture alone does not show."""
+        number = f"{number_word(thing.count or 1)} more"
+        verb = "Are" if thing.many else "Is"
+        asked = f"{verb} there {number} {thing.noun}?"
+        criterion = self._criterion(asked, "count", (thing.name, number))
+        self._aside[criterion.id] = "only the picture before could tell"
+        return criterion
 
     def _given(self, thing: Thing, criteria: list[Criterion]) -> None:
         """A thing of the given picture: its criteria go with the first change to it."""

@@ -259,10 +259,15 @@ def test_a_change_said_both_ways_is_one_command() -> None:
 
 def test_one_more_than_a_picture_has_is_not_judged() -> None:
     """A picture that has a car already is not content with it."""
-    (command,) = DECOMPOSER.decompose("add one more car", has_picture=True).commands
-    assert command.criteria == ()
+    plan = DECOMPOSER.decompose("add one more car", has_picture=True)
+    (command,) = plan.commands
+    assert [k.question for k in command.criteria] == ["Is there one more car?"]
+    assert command.ops == ("add", "count")
+    assert plan.judged == ()
+    assert [a.reason for a in plan.set_aside] == ["only the picture before could tell"]
+    assert plan.setting_aside({}) == plan
     plan = DECOMPOSER.decompose("add two more red cars", has_picture=True)
-    assert [k.question for k in plan.criteria] == ["Are the cars red?"]
+    assert [k.question for k in plan.judged] == ["Are the cars red?"]
 
 
 def test_captions() -> None:

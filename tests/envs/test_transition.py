@@ -136,12 +136,20 @@ def test_first_only_text_to_image_is_legal_with_all_or_one_command() -> None:
 def test_with_a_picture_editors_that_serve_it_join_and_text_to_image_keeps_all_only() -> None:
     plan = plan_of_two()
     state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.1, 0.9))
-    assert legal_actions(state, EXPERTS) == (
+    drawn = replace(state, given=False)
+    assert legal_actions(drawn, EXPERTS) == (
         Call(command=ALL, expert="t2i"),
         Call(command=ALL, expert="editor"),
         Call(command="c2", expert="editor"),
         Stop(),
     )
+
+
+def test_a_picture_of_the_users_is_never_drawn_anew() -> None:
+    plan = plan_of_two()
+    state = initial_state(plan, Rules(), image=image(0), critique=critique_of(plan, 0.9, 0.1, 0.9))
+    calls = [a for a in legal_actions(state, EXPERTS) if isinstance(a, Call)]
+    assert {call.expert for call in calls} == {"editor"}
 
 
 def test_below_a_failed_criterion_a_score_counts_nothing() -> None:
@@ -325,7 +333,7 @@ def test_an_unjudged_command_is_carried_out_once_and_kept_on_the_champion() -> N
     )
     plan = Plan(prompt="p", commands=(*plan.commands, text)).setting_aside({"k4": "cannot read"})
     scores = critique_of(plan, 0.9, 0.9, 0.2)
-    state = initial_state(plan, Rules(), image=image(0), critique=scores)
+    state = replace(initial_state(plan, Rules(), image=image(0), critique=scores), given=False)
     call = Call(command="c3", expert="type")
     assert call in legal_actions(state, EXPERTS)
     slightly_worse = critique_of(plan, 0.89, 0.9, 0.2)

@@ -8,6 +8,8 @@ from typing import Any
 
 from orchestration_parts import Bench, curve, learning_curves, main_table
 
+from policies.learned import SHIPPED
+
 _INK, _MUTED = "#1f2933", "#6b7785"
 _EMPHASIS = 3.0
 
@@ -38,6 +40,17 @@ def plots(bench: Bench) -> dict[str, Any]:
     return {name: str(path) for name, path in drawn.items()}
 
 
+def _label(method: str) -> str:
+    """A method in a few words, without the folders of its policy."""
+    name, at, _ = method.partition("@")
+    if at:
+        return f"{name}, equal spend"
+    kind, _, folder = method.partition(":")
+    if "/" in folder:
+        return kind
+    return "the policy that ships" if Path(method).absolute() == SHIPPED else Path(method).name
+
+
 def _figure(width: float = 7.0, height: float = 4.4) -> tuple[Any, Any]:
     """A figure and its axes, without a frame."""
     from matplotlib.figure import Figure
@@ -62,7 +75,8 @@ def _by_requirements(table: Mapping[str, Any], ours: str, path: Path) -> Path:
         axes.plot(
             numbers, [scores[str(n)] for n in numbers], marker="o", markersize=4,
             linewidth=_EMPHASIS if row["method"] == ours else 1.4,
-            linestyle=":" if row["method"].startswith("oracle") else "-", label=row["method"],
+            linestyle=":" if row["method"].startswith("oracle") else "-",
+            label=_label(row["method"]),
         )  # fmt: skip
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("requirements of the prompt", color=_INK)
@@ -124,7 +138,7 @@ def _experts(row: Mapping[str, Any], path: Path) -> Path:
     axes.set_yticks(range(len(ops)), names, color=_INK)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"share of the calls of {row['method']}", color=_INK)
+    axes.set_xlabel(f"share of the calls of {_label(row['method'])}", color=_INK)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     figure.savefig(path, dpi=160)
     return path

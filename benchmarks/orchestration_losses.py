@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestration_parts import Bench, methods_of
-from pocket_judges import contact_sheet
+from pocket_judges import SHEET, contact_sheet
 
 from critic.rubric import THRESHOLD
 from poser.core.plan import Criterion
@@ -69,7 +69,8 @@ def losses(bench: Bench) -> dict[str, Any]:
         bench.options.figures.mkdir(parents=True, exist_ok=True)
         path = bench.options.figures / "believed.png"
         apart = list(_believed(bench, bench.scored(ours)))
-        contact_sheet(apart, path)
+        if apart:
+            contact_sheet(apart[:SHEET], path)
         print(f"{len(apart)} that the critic believes and the evaluator denies: {path}")
     return found
 

@@ -9,6 +9,10 @@ from pydantic import Field
 from poser.core.value import Value
 
 
+MOST = 65_536
+"""Greatest size of an embedding: a card from outside asks for no more memory than that takes."""
+
+
 class ScorerShape(Value):
     """What a scorer is built of.
 
@@ -25,5 +29,5 @@ class ScorerShape(Value):
     heads: Annotated[int, Field(ge=1, le=16)] = 4
     rounds: Annotated[int, Field(ge=1, le=6)] = 2
     hidden: Annotated[int, Field(ge=8, le=256)] = 64
-    text_dim: Annotated[int, Field(ge=0)] = 32
-    image_dim: Annotated[int, Field(ge=0)] = 48
+    text_dim: Annotated[int, Field(ge=0, le=MOST)] = 32
+    image_dim: Annotated[int, Field(ge=0, le=MOST)] = 48

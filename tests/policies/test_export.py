@@ -93,6 +93,7 @@ TAMPERINGS = {
         "not finite",
     ),
     "width": (lambda f: change(f, scorer={"width": 18, "heads": 4}), "do not divide"),
+    "size": (lambda f: change(f, scorer={"text_dim": 10**12}), "text_dim"),
 }
 
 

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from poser.core.value import Value
 
-
 MOST = 65_536
 """Greatest size of an embedding: a card from outside asks for no more memory than that takes."""
 

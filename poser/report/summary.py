@@ -50,8 +50,10 @@ def print_summary(
     headline = Text(_headline(view, standing), "bold")
     if view.state.champion is None:
         headline.append("; no picture was made")
-    else:
+    elif standing.scored:
         headline.append(f"; score {standing.score:.2f}")
+    else:
+        headline.append("; no score, as nothing of it can be judged")
     show(headline)
     show(Text(f"{ending(view.state)}."))
     missing = "To do" if view.state.end is None else "Not satisfied"

@@ -67,6 +67,11 @@ class Tally:
         return next((e for e in self.entries if not e.command.asked), None)
 
     @property
+    def scored(self) -> bool:
+        """Whether anything can be judged; without it the score says nothing."""
+        return any(e.judged for e in self.asked)
+
+    @property
     def satisfied(self) -> tuple[Entry, ...]:
         """The commands that the champion satisfies."""
         return tuple(e for e in self.asked if e.standing == "satisfied")

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from envs.rules import Rules
+from envs.state import initial_state
+from poser.decompose import RuleDecomposer
 from poser.report.summary import print_summary, summary_dict
+from poser.report.tally import tally
 from poser.report.view import RunView
 
 PATHS = {"picture": Path("runs/x/result.png"), "report": Path("runs/x/report.html")}
@@ -30,6 +34,13 @@ def test_names_what_is_missing(finished: RunView) -> None:
     assert "Note: No configured expert paints" in text
     assert "$0.04 of $1.00 spent, 55 s, 14 steps, seed 7" in text
     assert "Picture  runs/x/result.png" in text
+
+
+def test_where_nothing_can_be_judged_there_is_no_score() -> None:
+    plan = RuleDecomposer().decompose("add one more car", has_picture=True)
+    assert not tally(initial_state(plan, Rules())).scored
+    scored = RuleDecomposer().decompose("add a car", has_picture=True)
+    assert tally(initial_state(scored, Rules())).scored
 
 
 def test_prints_a_run_without_a_picture(untouched: RunView) -> None:

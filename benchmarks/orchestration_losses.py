@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from orchestration_parts import Bench, methods_of
@@ -11,7 +12,7 @@ from pocket_judges import SHEET, contact_sheet
 from critic.rubric import THRESHOLD
 from poser.core.plan import Criterion
 from poser.evaluation.cases import Case
-from poser.evaluation.scoring import Results
+from poser.evaluation.scoring import Results, Scored
 
 SURE = 0.9
 """Critic's score from which what is lost is believed; below `THRESHOLD` the loss is known."""
@@ -19,8 +20,8 @@ SURE = 0.9
 
 def judged(
     bench: Bench, cases: Sequence[Case], results: Sequence[Results]
-) -> Iterator[tuple[Criterion, float, bool]]:
-    """Requirements on final pictures: each with the critic's score, and whether it is there.
+) -> Iterator[tuple[Criterion, float, Scored]]:
+    """Requirements on final pictures: each with the critic's score and what the evaluator said.
 
     Args:
         bench: Has critic and pictures.
@@ -28,7 +29,7 @@ def judged(
         results: The pictures; what the evaluator cannot judge is left out.
 
     Yields:
-        A criterion, the critic's score in [0, 1] that it holds, and the evaluator's verdict.
+        A criterion, the critic's score in [0, 1] that it holds, and the picture with its verdicts.
     """
     by_id = {case.id: case for case in cases}
     for scored in (s for result in results for s in result.scored.values()):
@@ -41,7 +42,7 @@ def judged(
         yes = bench.critic.probabilities([k.question for k in criteria], picture)
         for criterion, p in zip(criteria, yes, strict=True):
             score = p if criterion.expected else 1.0 - p
-            yield criterion, score, bool(scored.verdicts[criterion.id])
+            yield criterion, score, scored
 
 
 def losses(bench: Bench) -> dict[str, Any]:
@@ -57,37 +58,37 @@ def losses(bench: Bench) -> dict[str, Any]:
     for label, methods in (("learned", ours), ("router", ["router"]), ("oracle", oracle)):
         if not methods:
             continue
-        answers = judged(bench, bench.cases, bench.scored(methods))
-        found[label] = rows = _rows([(kind_of(k), p, right) for k, p, right in answers])
+        answers = list(judged(bench, bench.cases, bench.scored(methods)))
+        told = [(kind_of(k), p, bool(scored.verdicts[k.id])) for k, p, scored in answers]
+        found[label] = rows = _rows(told)
         print(f"{label}\n\n| requirement | n | holds | lost | of that known | believed |")
         print("|---|---|---|---|---|---|")
         for row in rows:
             print(f"| {row['kind']} | {row['n']} | {row['holds']:.3f} | {row['lost']:.4f} "
                   f"| {row['known']:.4f} | {row['believed']:.4f} |")  # fmt: skip
+        if bench.options.figures is not None and label == "learned":
+            _draw_believed(bench, answers, bench.options.figures)
         print(flush=True)
-    if bench.options.figures is not None and ours:
-        bench.options.figures.mkdir(parents=True, exist_ok=True)
-        path = bench.options.figures / "believed.png"
-        apart = list(_believed(bench, bench.scored(ours)))
-        if apart:
-            contact_sheet(apart[:SHEET], path)
-        print(f"{len(apart)} that the critic believes and the evaluator denies: {path}")
     return found
 
 
-def _believed(bench: Bench, results: Sequence[Results]) -> Iterator[tuple[Any, str]]:
-    """Pictures and questions that the judges disagree about; what depends on another, left out."""
-    by_id = {case.id: case for case in bench.cases}
-    for result in results:
-        for scored in result.scored.values():
-            case = by_id[scored.case]
-            verdicts = scored.verdicts
-            one = Results(result.method, result.group, {scored.case: scored})
-            for criterion, score, there in judged(bench, [case], [one]):
-                alone = all(verdicts.get(k) for k in criterion.depends_on)
-                if scored.image is not None and score >= SURE and not there and alone:
-                    picture = bench.journal.images.get(scored.image)
-                    yield picture, f"{criterion.question} {'yes' if criterion.expected else 'no'}"
+def _draw_believed(
+    bench: Bench, answers: Sequence[tuple[Criterion, float, Scored]], folder: Path
+) -> None:
+    """What the critic believes and the evaluator denies; what depends on another, left out."""
+    apart = [
+        (bench.journal.images.get(scored.image), f"{k.question} {'yes' if k.expected else 'no'}")
+        for k, score, scored in answers
+        if scored.image is not None
+        and score >= SURE
+        and not scored.verdicts[k.id]
+        and all(scored.verdicts.get(needed) for needed in k.depends_on)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "believed.png"
+    if apart:
+        contact_sheet(apart[:SHEET], path)
+    print(f"\n{len(apart)} that the critic believes and the evaluator denies: {path}")
 
 
 def _rows(answers: Sequence[tuple[str, float, bool]]) -> list[dict[str, Any]]:

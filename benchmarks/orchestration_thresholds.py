@@ -45,7 +45,8 @@ def thresholds(bench: Bench) -> dict[str, Any]:
 
 def _bands(bench: Bench, cases: list[Case], results: list[Results]) -> list[dict[str, float]]:
     """By the critic's score of a requirement, how often the evaluator finds it fulfilled."""
-    answers = [(score, right) for _, score, right in judged(bench, cases, results)]
+    told = judged(bench, cases, results)
+    answers = [(score, bool(scored.verdicts[k.id])) for k, score, scored in told]
     found = []
     for low, high in pairwise(BANDS):
         inside = [right for p, right in answers if low <= p < high or p == high == 1.0]

@@ -76,7 +76,7 @@ class English:
         materials = [t.text for t in said if t.kind == "material"]
         colours = [t.text for t in traits if t.kind == "colour" and "colour" in kinds]
         adjectives = " ".join(" ".join([*plain, " and ".join(colours), *materials]).split())
-        if thing.further and self.scene.editing and thing.count is not None:
+        if thing.further and thing.count is not None:
             return f"{number_word(thing.count)} more {adjectives} {thing.noun}".replace("  ", " ")
         if thing.count is not None and thing.many:
             return f"{number_word(thing.count)} {adjectives} {thing.noun}".replace("  ", " ")

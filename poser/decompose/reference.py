@@ -250,7 +250,7 @@ class References:
         thing.invariant = is_uncounted(thing.name) and phrase.head == phrase.lemma
         thing.many = phrase.plural and not (thing.invariant and phrase.count is None)
         thing.count = phrase.count
-        thing.further = phrase.further and phrase.determiner == ""
+        thing.further = phrase.further and phrase.determiner == "" and self.scene.editing
         thing.quantifier = phrase.quantifier
         thing.proper = phrase.proper
         thing.definite = phrase.determiner in ("def", "poss", "both", "each")

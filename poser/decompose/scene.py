@@ -57,7 +57,7 @@ class Thing:
             (it turned out to be an attribute).
         has_article: Whether the prompt spoke of "a" such thing.
         definite: Whether it spoke of "the" thing before any other mention.
-        further: Whether its number comes on top of what is there: "one more car".
+        further: Whether its number comes on top of what a given picture has: "one more car".
     """
 
     index: int

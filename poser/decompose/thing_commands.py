@@ -156,8 +156,7 @@ class ThingBuilder:
         owner = self.scene.things[thing.owner[0]] if thing.owner else None
         if owner is not None and (owner.role == "backdrop" or owner.index in self._skip):
             thing.owner, owner = None, None
-        further = thing.further and self.scene.editing
-        criteria = [self._more(thing)] if further else self._there(thing, owner)
+        criteria = [self._more(thing)] if thing.further else self._there(thing, owner)
         if thing.role == "given":
             self._given(thing, criteria)
         elif owner is not None and _is_part(thing):

@@ -11,6 +11,7 @@ Parts (all where none is named; one that lacks its folders says so):
     curve      score against dollars: one policy at several qualities, more draws, searches
     plots      figures of the above
     losses     what is lost, by kind of requirement, and whether the critic knows
+    wishes     policies and baselines from cheap to good: requirements less lambda times dollars
     thresholds how sure the critic must be: policies at several, on validation prompts
 
 Folders that differ by `-seedN` alone are one method, trained several times. Scores are the
@@ -33,6 +34,7 @@ from orchestration_losses import losses
 from orchestration_parts import ablations, bench, curve, main_table, transfer
 from orchestration_plots import plots
 from orchestration_thresholds import thresholds
+from orchestration_wishes import wishes
 
 from poser.core.errors import PoserError
 
@@ -43,6 +45,7 @@ PARTS = {
     "curve": curve,
     "plots": plots,
     "losses": losses,
+    "wishes": wishes,
     "thresholds": thresholds,
 }
 

@@ -53,6 +53,8 @@ class Stage(Value):
         prompts: Text files with a prompt each, or folders of them, for ``pixels``; relative to
             the configuration file.
         cost_weight: Greatest lambda drawn for an episode with pixels, in reward per US dollar.
+        usd_per_second: What a second of an expert without a price counts for, in US dollars, in
+            worlds of your own experts. Where all are free, lambda means nothing.
         step_penalty: Reward lost per step, with pixels; of simulated worlds the ranges say it.
         feedback: What a critique is used for besides the potential, see :class:`envs.rules.Rules`.
         feedback_weight: Weight of the reward for the critic's scores.
@@ -73,6 +75,7 @@ class Stage(Value):
     ranges: Ranges = Ranges()
     prompts: tuple[str, ...] = ()
     cost_weight: NonNegative = 1.0
+    usd_per_second: NonNegative = 0.0
     step_penalty: NonNegative = STEP_PENALTY
     feedback: Feedback = "none"
     feedback_weight: NonNegative = 0.1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from envs.layout import Layout
+from experts.prices import priced
 from policies.training.config import Stage, TrainingError
 from poser.core.value import content_hash
 
@@ -68,6 +69,7 @@ def simulated_world(
     Raises:
         TrainingError: The stage is not a simulated one.
         LayoutError: The ranges of the stage, or the registry, are larger than the layout.
+        RegistryError: The seconds of an expert that are to be priced are not known.
     """
     del held_out
     if stage.world != "simulated":
@@ -86,7 +88,8 @@ def simulated_world(
         from experts.registry import load_registry
 
         registry = load_registry()
-    known = KnownExperts(registry, registry.tables)
+    specs = priced({i: registry[i] for i in registry}, stage.usd_per_second)
+    known = KnownExperts(specs, registry.tables)
     venv = SimulatedVecEnv(count, layout, stage.ranges, rules=stage.rules, known=known)
     tables = {name: table.to_dict() for name, table in registry.tables.items()}
     hashes |= {"registry": registry.fingerprint, "tables": content_hash(tables)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envs.episodes import LiveEpisodes
 from envs.rules import Rules
+from experts.prices import billing, priced
 from policies.training.config import Stage, TrainingError
 from policies.training.worlds import MakeWorld, World, simulated_world
 from poser.compose.finishing import with_finish
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 HELD_OUT = 5
 """One prompt in so many is kept for validation."""
+
+FREE = 0.2
+"""Share of the episodes with lambda 0, as in the simulator."""
 
 
 def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None) -> MakeWorld:
@@ -51,10 +55,11 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
         from envs.vector import ComposeVecEnv
 
         plans = _plans(stage, registry, held_out)
+        specs = priced({i: registry[i] for i in registry}, stage.usd_per_second)
         episodes = LiveEpisodes(
             plans=plans,
-            registry={i: registry[i] for i in registry},
-            expert=registry.expert,
+            registry=specs,
+            expert=billing(registry.expert, specs),
             critic=judge,
             rules=_rules(stage),
             tables=registry.tables,
@@ -113,6 +118,7 @@ def _rules(stage: Stage) -> Callable[[np.random.Generator], Rules]:
 
     def draw(rng: np.random.Generator) -> Rules:
         share = rng.random() * stage.cost_weight / (1.0 + stage.cost_weight)
+        share *= rng.random() >= FREE
         return stage.rules.model_copy(update={"cost_weight": float(share / (1.0 - share))})
 
     return draw

@@ -16,11 +16,11 @@ from envs.layout import Layout
 from envs.observation import ObservationEncoder
 from envs.rules import Rules
 from experts.base import Expert
+from experts.prices import billing, priced
 from poser.core.capability import CapabilityTable
 from poser.core.expert import ExpertSpec
 from poser.core.value import content_hash
 from poser.evaluation.cases import Case, Evaluator
-from poser.evaluation.prices import billing, priced
 from poser.evaluation.remembering import Memory, RememberedCritic
 
 if TYPE_CHECKING:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from envs.layout import EXPERT_FEATURES
 from policies.training.config import checked
-from poser.compose.worlds import live_worlds
+from policies.training.worlds import simulated_world
+from poser.compose.worlds import _rules, live_worlds
 
 
 def test_other_prompts_make_another_world(tmp_path: Path) -> None:
@@ -26,3 +31,34 @@ def test_other_prompts_make_another_world(tmp_path: Path) -> None:
     assert one == again
     assert {name for name in one if one[name] != other[name]} == {"prompts"}
     assert set(one) == {"registry", "tables", "critic", "prompts"}
+
+
+def test_experts_without_a_price_may_be_trained_with_as_if_rented(tmp_path: Path) -> None:
+    """Else lambda would mean nothing where all experts are free."""
+    (tmp_path / "a.txt").write_text("a red car left of a tree")
+    own = {"steps": 64, "envs": 2}
+    live = {**own, "name": "live", "world": "pixels", "prompts": [str(tmp_path)]}
+    simulated = {**own, "name": "simulated", "experts": "registry"}
+    stages = [{**s, "usd_per_second": rate} for s in (live, simulated) for rate in (0.0, 0.1)]
+    names = [{**s, "name": f"{s['name']}-{n}"} for n, s in enumerate(stages)]
+    config = checked({"max_experts": 16, "stages": names}, "a test")
+    make, usd = live_worlds((), None), EXPERT_FEATURES.index("usd")
+    shown = []
+    for stage in config.stages:
+        chosen = make if stage.world == "pixels" else simulated_world
+        world = chosen(stage, config.layout, 2, held_out=False)
+        shown.append(world.venv.reset()["experts"][:, :, usd].max())
+        world.venv.close()
+    free, rented, free_simulated, rented_simulated = shown
+    assert free == free_simulated == 0.0
+    assert rented == pytest.approx(rented_simulated)
+    assert rented > 0.0
+
+
+def test_lambda_is_drawn_from_nothing_to_the_greatest() -> None:
+    config = checked({"stages": [{"name": "a", "steps": 64, "cost_weight": 10}]}, "a test")
+    draw, rng = _rules(config.stages[0]), np.random.default_rng(0)
+    drawn = np.array([draw(rng).cost_weight for _ in range(2000)])
+    assert 0.15 < (drawn == 0.0).mean() < 0.25
+    assert 9.0 < drawn.max() <= 10.0
+    assert 0.4 < (drawn < 1.0).mean() < 0.75

@@ -11,10 +11,10 @@ from typing import Any
 from PIL import Image
 
 from envs.rules import Rules
+from experts.prices import billing, priced
 from poser.core.expert import Cost, ExpertSpec
 from poser.core.plan import Criterion
 from poser.evaluation.cases import Case
-from poser.evaluation.prices import billing, priced
 from poser.evaluation.remembering import Memory
 from poser.evaluation.scoring import Evaluation, Results, Told
 from poser.evaluation.setting import Setting

@@ -12,6 +12,7 @@ from envs.episodes import Rollout
 from envs.legality import legal_actions
 from envs.outcomes import LiveOutcomes
 from envs.rules import Rules
+from experts.prices import priced
 from policies.export import export_policy
 from policies.router import CapabilityRouter
 from policies.scorer import Scorer
@@ -20,7 +21,6 @@ from poser.core.action import Call
 from poser.core.errors import ExpertError, PoserError, RegistryError, UnknownPolicyError
 from poser.core.expert import Cost
 from poser.evaluation.methods import method_named
-from poser.evaluation.prices import priced
 from poser.evaluation.summary import figures, scores_of
 from tests.evaluation.studio import DRAW, EDIT, Studio
 

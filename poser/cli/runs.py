@@ -46,9 +46,9 @@ def list_(root: Runs = RUNS, as_json: Json = False) -> None:
     table.add_column("cost", justify="right")
     table.add_column("end")
     for row in rows:
-        table.add_row(
-            row.id, str(row.steps), f"{row.phi:.2f}", f"${row.cost:.4f}", row.end.replace("_", " ")
-        )
+        score = "-" if row.phi is None else f"{row.phi:.2f}"
+        cost, end = f"${row.cost:.4f}", row.end.replace("_", " ")
+        table.add_row(row.id, str(row.steps), score, cost, end)
     console = Console()
     console.print(table)
     for line in damaged:

@@ -40,13 +40,13 @@ class Start(Value):
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A line of ``poser runs list``."""
+    """A line of ``poser runs list``; ``phi`` is ``None`` where nothing could be judged."""
 
     id: str
     prompt: str
     steps: int
     end: str
-    phi: float
+    phi: float | None
     cost: float
 
 
@@ -164,7 +164,8 @@ def overview(run: Run) -> Overview:
     prompt = " ".join(settings.prompt.split())
     if (episode := run.episode()) is not None:
         cost = episode.search.cost if episode.search else episode.cost
-        return Overview(run.id, prompt, len(episode.steps), episode.end, episode.phi, cost)
+        phi = episode.phi if episode.plan.judged else None
+        return Overview(run.id, prompt, len(episode.steps), episode.end, phi, cost)
     steps = run.steps()
     cost = sum(
         (s.outcome.cost if s.outcome else 0.0) + (s.critique.cost if s.critique else 0.0)
@@ -172,4 +173,6 @@ def overview(run: Run) -> Overview:
     )
     search = search_record(run, settings.search, _first(start_of(run)), None)
     cost = search.cost if search else cost
-    return Overview(run.id, prompt, len(steps), "unfinished", steps[-1].phi if steps else 0.0, cost)
+    judged = run.plan_path.exists() and _read(Plan, run.plan_path).judged
+    phi = (steps[-1].phi if steps else 0.0) if judged else None
+    return Overview(run.id, prompt, len(steps), "unfinished", phi, cost)

@@ -88,7 +88,8 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         ``id``, ``created``, ``version``, ``seed``, ``critic``, ``decomposer``: as in the view.
         ``prompt``: as given.
         ``end``: why it ended (an ``EndReason``), or ``null`` while it goes on.
-        ``score``, ``start_score``: potential of the result and of the start, in [0, 1].
+        ``score``, ``start_score``: potential of the result and of the start, in [0, 1]; ``null``
+        where nothing can be judged.
         ``image``: ``{sha256, width, height}`` of the result, or ``null``.
         ``commands``: a list of ``{id, op, instruction, status, judged}``; ``status`` is
         ``satisfied``, ``open``, ``given_up`` or ``unjudged`` (carried out, cannot be judged), on
@@ -119,8 +120,8 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         "decomposer": plan.decomposer,
         "prompt": plan.prompt,
         "end": state.end,
-        "score": standing.score,
-        "start_score": state.start_phi,
+        "score": standing.score if standing.scored else None,
+        "start_score": state.start_phi if standing.scored else None,
         "image": state.champion.image.to_dict() if state.champion else None,
         "commands": [
             {

@@ -21,6 +21,7 @@ from poser.core.errors import (
 from poser.core.expert import ExpertRequest
 from poser.core.plan import Plan
 from poser.report.observer import SilentObserver
+from poser.report.summary import summary_dict
 from poser.store import Run, find_run, list_runs, read_json
 from tests.compose.fakes import DRAW, EDIT, Ledger, Painter, fake_composer, fake_run
 
@@ -139,6 +140,20 @@ def test_an_expert_that_is_down_for_a_moment_costs_no_score(tmp_path: Path) -> N
     assert first.outcome.kind == "failure"
     assert episode.steps[1].request == first.request
     assert episode.result is not None
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_where_nothing_can_be_judged_there_is_no_score(tmp_path: Path, blind: bool) -> None:
+    run = fake_run(tmp_path)
+    composer = fake_composer(run)
+    if blind:
+        composer.critic.outside_scope = lambda criteria: {k.id: "unseen" for k in criteria}  # type: ignore[method-assign]
+    episode = composer.compose()
+    found = summary_dict(load_view(run), {})
+    assert found["score"] == overview(run).phi == (None if blind else episode.phi)
+    assert found["start_score"] == (None if blind else 0.0)
+    run.episode_path.unlink()
+    assert (overview(run).phi is None) == blind
 
 
 def test_when_the_only_painter_stays_down_the_run_ends_without_a_picture(tmp_path: Path) -> None:

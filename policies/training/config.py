@@ -44,6 +44,8 @@ class Stage(Value):
         steps: Environment steps, rounded up to whole legs.
         envs: Episodes stepped together.
         updates: Updates in a leg of this stage; ``None`` for those of the whole run.
+        validated: Held-out episodes after each of its legs; ``None`` for those of the whole run.
+            Simulated ones cost little, and with few of them the best leg is the luckiest.
         rate: Learning rate at the beginning; it falls linearly.
         final_rate: Share of it that is left at the end.
         entropy: Weight of the entropy in the loss.
@@ -68,6 +70,7 @@ class Stage(Value):
     steps: Count
     envs: Annotated[int, Field(ge=1, le=4096)] = 64
     updates: Count | None = None
+    validated: Annotated[int, Field(ge=1, le=100_000)] | None = None
     rate: Positive = 5e-4
     final_rate: UnitInterval = 0.1
     entropy: NonNegative = 0.01

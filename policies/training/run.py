@@ -142,7 +142,8 @@ class Training:
             return
         worlds: list[World] = []
         try:
-            for count, held_out in ((stage.envs, False), (config.validation.episodes, True)):
+            validated = stage.validated or config.validation.episodes
+            for count, held_out in ((stage.envs, False), (validated, True)):
                 played = config.played(stage)
                 world = self.make_world(played, config.layout, count, held_out=held_out)
                 if config.ablate:

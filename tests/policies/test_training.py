@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from envs.layout import Layout
 from policies.export import load_policy
 from policies.training.checkpoint import Checkpoint
-from policies.training.config import TrainConfig, TrainingError, checked, resumed
+from policies.training.config import Stage, TrainConfig, TrainingError, checked, resumed
 from policies.training.run import SilentWatcher, Training
 from policies.training.validation import greedy, play, uniform
 from policies.training.worlds import MakeWorld, World
@@ -70,6 +70,22 @@ class Killer(SilentWatcher):
         self.left -= 1
         if self.left == 0:
             raise Killed
+
+
+def test_a_stage_may_be_validated_by_more_episodes_than_the_run(tmp_path: Path) -> None:
+    counts: list[int] = []
+    bandit = bandits()
+
+    def counting(stage: Stage, layout: Layout, count: int, *, held_out: bool) -> World:
+        if held_out:
+            counts.append(count)
+        made: World = bandit(stage, layout, count, held_out=held_out)
+        return made
+
+    stages = [{"name": n, "steps": 64, "envs": 4} for n in ("first", "second")]
+    asked = config(stages=[stages[0], {**stages[1], "validated": 40}])
+    Training(asked, tmp_path, counting).run()
+    assert counts == [16, 40]
 
 
 def exported(folder: Path) -> dict[str, torch.Tensor]:

@@ -24,7 +24,10 @@ from envs.simulation.worlds import Ints, draw_worlds
 from poser.core.errors import IllegalActionError, PlanError
 
 POOL = 256
-"""Worlds drawn at a time."""
+"""Worlds drawn at a time, at least."""
+
+TRIES = 5
+"""How often twice as many are drawn where too few of them have anything to do."""
 
 
 class SimulatedVecEnv(VecEnv):
@@ -174,9 +177,9 @@ class SimulatedVecEnv(VecEnv):
         return self._observations.adopt(places, self._pool_observations, rows)
 
     def _refill(self) -> None:
-        """Draws worlds ahead; those with nothing to do are left out."""
-        for _ in range(100):
-            self._pool = self._simulation(max(POOL, self.num_envs))
+        """Draws worlds ahead, more of them where too many have nothing to do and are left out."""
+        for doubled in range(TRIES):
+            self._pool = self._simulation(max(POOL, self.num_envs) << doubled)
             self._pool_observations = SimulatedObservations(self._pool)
             self._pool_observations.observe()
             self._ready = np.flatnonzero(self._pool.end == 0)

@@ -21,9 +21,10 @@ from envs.simulation.outcomes import episode_of
 from envs.simulation.sampling import READ, Sampled, sample_calls
 from envs.simulation.stepping import ENDS, GIVEN_UP, PENDING, Simulation
 from envs.simulation.values import result_for, side_after
+from envs.simulation.vector import POOL
 from envs.state import statuses
 from poser.core.action import Call
-from poser.core.errors import IllegalActionError
+from poser.core.errors import IllegalActionError, PlanError
 
 LAYOUT = Layout(max_commands=8, max_experts=5, text_dim=3, image_dim=2)
 ROUGH = Ranges(
@@ -239,3 +240,13 @@ def test_what_a_critic_does_not_see_it_does_not_see_again() -> None:
     missed = float(again[0][both].mean())
     assert missed > 0.05
     assert float(again[1][both & again[0]].mean()) > 3 * missed
+
+
+def test_as_many_episodes_begin_as_are_asked_for() -> None:
+    """Where a picture is given and nothing can edit it, there is nothing to do: drawn anew."""
+    env = SimulatedVecEnv(POOL + 40, Layout(), Ranges(given=0.5, experts=(2, 3)), seed=3)
+    assert env.reset()["command_mask"].any(axis=1).all()
+    assert env.action_masks().any(axis=1).all()
+    hopeless = Ranges(given=1.0, experts=(1, 1))
+    with pytest.raises(PlanError, match="nothing to do"):
+        SimulatedVecEnv(2, Layout(), hopeless)

@@ -29,8 +29,12 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, help="of the router; as many as were validated")
     options = parser.parse_args()
     print(describe())
-    config = _config(options.folders[0])
-    played = options.episodes or (QUICK if options.quick else config.validation.episodes)
+    config, *others = map(_config, options.folders)
+    stage = _live_stage(config)
+    for folder, other in zip(options.folders[1:], others, strict=True):
+        if _terms(_live_stage(other)) != _terms(stage):
+            parser.error(f"{folder} was played for another reward than {options.folders[0]}")
+    played = options.episodes or (QUICK if options.quick else config.validated(stage))
     router = _router(config, played)
     print(f"router: return {router['return']:.3f} +-{router['return_error']:.3f}, Phi "
           f"{router['phi']:.3f}, {router['length']:.1f} steps, {played} episodes\n")  # fmt: skip
@@ -51,6 +55,15 @@ def _config(folder: Path) -> Any:
     return TrainConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
 
 
+def _live_stage(config: Any) -> Any:
+    return next(s for s in config.stages if s.world == "pixels")
+
+
+def _terms(stage: Any) -> tuple[float, ...]:
+    """What returns can be compared by."""
+    return stage.cost_weight, stage.usd_per_second, stage.step_penalty, stage.threshold
+
+
 def _live(logged: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
     """Live steps and the validation return after them, of the log of a training."""
     before = max((n["steps"] for n in logged if n["stage"] != "pixels"), default=0)
@@ -66,7 +79,7 @@ def _router(config: Any, episodes: int) -> dict[str, float]:
     from policies.training.validation import play
     from poser.compose.worlds import live_worlds
 
-    stage = next(s for s in config.stages if s.world == "pixels")
+    stage = _live_stage(config)
     world = live_worlds()(stage, config.layout, episodes, held_out=True)
     envs = [env for env in world.venv.envs if isinstance(env, ImagePoserEnv)]
     policy, stop = CapabilityRouter(), config.layout.stop

@@ -14,6 +14,9 @@ from poser.core.picture import ImageSource
 def priced(registry: Mapping[str, ExpertSpec], usd_per_second: float) -> dict[str, ExpertSpec]:
     """The registry with a price for each expert that has none: its seconds times a rate.
 
+    An inpainting expert of unknown seconds stays free: it needs a mask, and nothing that is priced
+    so gives one.
+
     Args:
         registry: Specs by id; what a call takes is ``cost.seconds``, as measured.
         usd_per_second: US dollars a second; 0 leaves everything as it is.
@@ -30,9 +33,11 @@ def _rented(spec: ExpertSpec, usd_per_second: float) -> ExpertSpec:
     if spec.cost.usd > 0.0:
         return spec
     if spec.cost.seconds == 0.0:
+        if spec.task == "inpainting":
+            return spec
         raise RegistryError(
             f"expert {spec.id!r} has no price by the second: nobody knows what a call takes",
-            remedy=f"poser experts probe {spec.id}, or state cost.seconds in its entry",
+            remedy=f"state cost.seconds in its entry, or measure it: poser experts probe {spec.id}",
         )
     usd = spec.cost.seconds * usd_per_second
     return spec.model_copy(update={"cost": spec.cost.model_copy(update={"usd": usd})})

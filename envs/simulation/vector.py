@@ -170,20 +170,20 @@ class SimulatedVecEnv(VecEnv):
     def _begin(self, places: Ints) -> Observation:
         """Begins episodes in new worlds in these places; returns their observations."""
         while len(self._ready) < len(places):
-            self._refill()
+            self._refill(len(places))
         rows, self._ready = self._ready[: len(places)], self._ready[len(places) :]
         self.simulation.adopt(places, self._pool, rows)
         self._returns[places] = 0.0
         return self._observations.adopt(places, self._pool_observations, rows)
 
-    def _refill(self) -> None:
+    def _refill(self, needed: int) -> None:
         """Draws worlds ahead, more of them where too many have nothing to do and are left out."""
         for doubled in range(TRIES):
             self._pool = self._simulation(max(POOL, self.num_envs) << doubled)
             self._pool_observations = SimulatedObservations(self._pool)
             self._pool_observations.observe()
             self._ready = np.flatnonzero(self._pool.end == 0)
-            if len(self._ready) >= self.num_envs:
+            if len(self._ready) >= needed:
                 return
         raise PlanError(
             "too many of the worlds drawn have nothing to do",

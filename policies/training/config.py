@@ -208,6 +208,11 @@ class TrainConfig(Value):
         for stage in self.stages:
             if stage.world == "pixels" and not stage.prompts:
                 raise ValueError(f"stage {stage.name!r} needs prompts")
+            if stage.usd_per_second and stage.world == "simulated" and stage.experts == "drawn":
+                raise ValueError(
+                    f"stage {stage.name!r} draws its experts with their prices: "
+                    "usd_per_second needs experts: registry"
+                )
             if stage.envs * self.ppo.rollout < 2:
                 raise ValueError(f"stage {stage.name!r} has rollouts of a single step")
         if self.scorer.width % self.scorer.heads:
@@ -244,6 +249,10 @@ class TrainConfig(Value):
             for s in self.stages
         ]
         return self.model_copy(update={"stages": tuple(stages)})
+
+    def validated(self, stage: Stage) -> int:
+        """Held-out episodes that the legs of a stage are validated by."""
+        return stage.validated or self.validation.episodes
 
     def leg(self, stage: Stage) -> int:
         """Environment steps of one leg of a stage."""

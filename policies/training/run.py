@@ -142,8 +142,7 @@ class Training:
             return
         worlds: list[World] = []
         try:
-            validated = stage.validated or config.validation.episodes
-            for count, held_out in ((stage.envs, False), (validated, True)):
+            for count, held_out in ((stage.envs, False), (config.validated(stage), True)):
                 played = config.played(stage)
                 world = self.make_world(played, config.layout, count, held_out=held_out)
                 if config.ablate:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from envs.layout import Layout
 from experts.prices import priced
-from policies.training.config import Stage, TrainingError
+from policies.training.config import Stage, TrainConfig, TrainingError
+from poser.core.expert import ExpertSpec
 from poser.core.value import content_hash
 
 if TYPE_CHECKING:
@@ -47,6 +48,23 @@ class MakeWorld(Protocol):
             held_out: Whether it is for validation, where a stage has prompts to keep apart.
         """
         ...
+
+
+def check_prices(config: TrainConfig, registry: Mapping[str, ExpertSpec], *, live: bool) -> None:
+    """Finds out before the first stage whether a later one can price the experts.
+
+    Args:
+        config: What is to be trained.
+        registry: Specs by id.
+        live: Whether stages with pixels are run.
+
+    Raises:
+        RegistryError: The seconds of an expert that are to be priced are not known.
+    """
+    for stage in config.stages:
+        own = live if stage.world == "pixels" else stage.experts == "registry"
+        if own:
+            priced(registry, stage.usd_per_second)
 
 
 def simulated_world(

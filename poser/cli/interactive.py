@@ -41,7 +41,8 @@ def _ask(
     registry: Mapping[str, ExpertSpec],
 ) -> Decision:
     step, most = state.step + 1, state.rules.max_steps
-    typer.echo(f"\nstep {step} of {most}, score {state.phi:.2f}", err=True)
+    score = f", score {state.phi:.2f}" if state.plan.judged else ""
+    typer.echo(f"\nstep {step} of {most}{score}", err=True)
     for number, action in enumerate(legal, start=1):
         mark = "->" if action == proposed.action else "  "
         typer.echo(f" {mark} {number}. {describe(action, state, registry)}", err=True)

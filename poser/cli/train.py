@@ -84,6 +84,12 @@ def train(
         from poser.compose.worlds import live_worlds
 
         training.make_world = live_worlds(registry_files(registry), critic)
+    if any(s.usd_per_second for s in asked.stages):
+        from experts.registry import load_registry
+        from policies.training.worlds import check_prices
+
+        with load_registry(registry_files(registry)) as specs:
+            check_prices(asked, {i: specs[i] for i in specs}, live=live)
     with watch_training(quiet=quiet) as watcher:
         training.watcher = watcher
         given = [part for path in registry or () for part in ("--registry", str(path))]

@@ -43,8 +43,8 @@ class Chart:
 
 
 def chart(view: RunView, moments: Sequence[Moment], *, start_is_result: bool) -> Chart | None:
-    """The chart of a run; ``None`` where there is no step to show."""
-    if not moments:
+    """The chart of a run; ``None`` where there is no step to show, or nothing can be judged."""
+    if not moments or not view.state.plan.judged:
         return None
     last = moments[-1].number if view.state.end else max(view.state.rules.max_steps, len(moments))
     step = (WIDTH - _LEFT - _RIGHT) / max(last, 1)

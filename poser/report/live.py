@@ -252,10 +252,12 @@ class LiveView(Progress):
         step = min(state.step + (state.end is None), state.rules.max_steps)
         title.append(f"step {step} of at most {state.rules.max_steps}")
         title.append(f"  {self._times()}", "dim")
-        numbers = self._text(f"{self._bar(standing.score, 20 if roomy else 8)} ")
-        numbers.append(f"best {standing.score:.2f}", "bold")
-        numbers.append(f", now {state.phi:.2f}", "dim")
-        numbers.append(f"  {len(standing.satisfied)}/{standing.total} satisfied")
+        numbers = self._text("")
+        if standing.scored:
+            numbers.append(f"{self._bar(standing.score, 20 if roomy else 8)} ")
+            numbers.append(f"best {standing.score:.2f}", "bold")
+            numbers.append(f", now {state.phi:.2f}  ", "dim")
+        numbers.append(f"{len(standing.satisfied)}/{standing.total} satisfied")
         numbers.append(f"  {spend(state)}{' spent' if roomy else ''}")
         return [title, numbers]
 

@@ -154,6 +154,8 @@ def _result(record: StepRecord, state: State, before: State | None) -> str:
     match record.action:
         case Stop():
             return ""
+        case _ if not state.plan.judged:
+            return "from the cache" if record.cached else ""
         case Revert():
             return f"score {record.phi:.2f} again"
         case _:

@@ -152,6 +152,7 @@ def test_where_nothing_can_be_judged_there_is_no_score(tmp_path: Path, blind: bo
     found = summary_dict(load_view(run), {})
     assert found["score"] == overview(run).phi == (None if blind else episode.phi)
     assert found["start_score"] == (None if blind else 0.0)
+    assert ("score 0." in run.report_path.read_text().lower()) != blind
     run.episode_path.unlink()
     assert (overview(run).phi is None) == blind
 

@@ -43,14 +43,18 @@ def test_experts_without_a_price_may_be_trained_with_as_if_rented(tmp_path: Path
     names = [{**s, "name": f"{s['name']}-{n}"} for n, s in enumerate(stages)]
     config = checked({"max_experts": 16, "stages": names}, "a test")
     make, usd = live_worlds((), None), EXPERT_FEATURES.index("usd")
-    shown = []
+    shown, billed = [], []
     for stage in config.stages:
         chosen = make if stage.world == "pixels" else simulated_world
         world = chosen(stage, config.layout, 2, held_out=False)
         shown.append(world.venv.reset()["experts"][:, :, usd].max())
+        masks = np.stack(world.venv.env_method("action_masks"))
+        _, _, _, infos = world.venv.step(masks.argmax(axis=1))  # a call for each: drawing
+        billed.append(min(info["reward_terms"]["cost"] for info in infos))
         world.venv.close()
     free, rented, free_simulated, rented_simulated = shown
     assert free == free_simulated == 0.0
+    assert [bill < 0.0 for bill in billed] == [False, True, False, True]
     assert rented == pytest.approx(rented_simulated)
     assert rented > 0.0
 

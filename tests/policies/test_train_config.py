@@ -10,6 +10,9 @@ import pytest
 from envs.rules import Rules
 from envs.simulation import draw_worlds
 from policies.training.config import TrainingError, read_config
+from policies.training.worlds import check_prices
+from poser.core.errors import RegistryError
+from poser.core.expert import Cost, ExpertSpec
 
 ROOT = Path(__file__).parents[2]
 GOOD = "stages:\n  - {name: a, steps: 100}\n"
@@ -18,9 +21,11 @@ GOOD = "stages:\n  - {name: a, steps: 100}\n"
 def test_the_example_is_valid() -> None:
     config = read_config(ROOT / "examples" / "train.yaml", steps=5, seed=7)
     assert config.seed == 7
-    assert [s.steps for s in config.stages] == [5, 5]
-    assert [s.world for s in config.stages] == ["simulated", "pixels"]
-    assert Path(config.stages[1].prompts[0]).is_absolute()
+    assert [s.steps for s in config.stages] == [5, 5, 5]
+    assert [s.world for s in config.stages] == ["simulated", "simulated", "pixels"]
+    assert [s.experts for s in config.stages[:2]] == ["drawn", "registry"]
+    assert config.stages[1].usd_per_second == config.stages[2].usd_per_second > 0.0
+    assert Path(config.stages[2].prompts[0]).is_absolute()
     assert config.shape.image_dim == config.layout.image_dim == 48
 
 
@@ -58,6 +63,7 @@ WRONG = {
     "a: [": ":1: ",
     "- 1\n": "must hold keys and values",
     "seed: 1\n": "stages: Field required",
+    "stages: [{name: a, steps: 1, usd_per_second: 0.1}]\n": "draws its experts with their prices",
     "stages: []\n": "stages: ",
     GOOD + "sede: 1\n": "unknown key 'sede'",
     "stages:\n  - {name: a, steps: 100, rat: 1}\n": r"unknown key 'stages\[0\].rat'",
@@ -86,3 +92,20 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"cannot read .*none\.yaml"):
         read_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("task", ["image_to_image", "inpainting"])
+def test_what_cannot_be_priced_is_told_before_the_first_stage(tmp_path: Path, task: str) -> None:
+    path = tmp_path / "t.yaml"
+    live = "{name: b, steps: 1, world: pixels, prompts: [x.txt], usd_per_second: 0.1}"
+    path.write_text(f"stages: [{{name: a, steps: 1}}, {live}]\n")
+    expert = ExpertSpec.model_validate({"id": "my/own", "adapter": "http", "task": task})
+    check_prices(read_config(path), {"my/own": expert}, live=False)
+    paid = expert.model_copy(update={"cost": Cost(usd=0.1)})
+    check_prices(read_config(path), {"my/own": paid}, live=True)
+    if task == "inpainting":  # needs a mask, and no prompt has one
+        check_prices(read_config(path), {"my/own": expert}, live=True)
+        return
+    with pytest.raises(RegistryError, match="my/own") as refused:
+        check_prices(read_config(path), {"my/own": expert}, live=True)
+    assert "state cost.seconds" in str(refused.value.remedy)

@@ -169,7 +169,7 @@ class SimulatedVecEnv(VecEnv):
 
     def _begin(self, places: Ints) -> Observation:
         """Begins episodes in new worlds in these places; returns their observations."""
-        while len(self._ready) < len(places):
+        if len(self._ready) < len(places):
             self._refill(len(places))
         rows, self._ready = self._ready[: len(places)], self._ready[len(places) :]
         self.simulation.adopt(places, self._pool, rows)

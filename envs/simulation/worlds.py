@@ -29,6 +29,9 @@ CRITERIA = 2
 COUNTED = 0.7
 """Share of second criteria that are counts."""
 
+FREE = 0.2
+"""Share of episodes with lambda 0."""
+
 SIDE = 64
 """Longest side of a picture that is not finished, in pixels; a finish makes it four times that."""
 
@@ -383,7 +386,7 @@ def _draw_rules(
     return {
         "max_steps": np.maximum(6, each * number),
         "cost_weight": np.where(
-            rng.random(count) < 0.2, 0.0, np.minimum(weight, ranges.cost_weights)
+            rng.random(count) < FREE, 0.0, np.minimum(weight, ranges.cost_weights)
         ),
         "judgement_cost": judging,
         "budget": np.where(rng.random(count) < ranges.budgets, cap, np.inf),

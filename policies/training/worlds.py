@@ -106,8 +106,7 @@ def simulated_world(
         from experts.registry import load_registry
 
         registry = load_registry()
-    specs = priced({i: registry[i] for i in registry}, stage.usd_per_second)
-    known = KnownExperts(specs, registry.tables)
+    known = KnownExperts(priced(registry, stage.usd_per_second), registry.tables)
     venv = SimulatedVecEnv(count, layout, stage.ranges, rules=stage.rules, known=known)
     tables = {name: table.to_dict() for name, table in registry.tables.items()}
     hashes |= {"registry": registry.fingerprint, "tables": content_hash(tables)}

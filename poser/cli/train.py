@@ -89,7 +89,7 @@ def train(
         from policies.training.worlds import check_prices
 
         with load_registry(registry_files(registry)) as specs:
-            check_prices(asked, {i: specs[i] for i in specs}, live=live)
+            check_prices(asked, specs, live=live)
     with watch_training(quiet=quiet) as watcher:
         training.watcher = watcher
         given = [part for path in registry or () for part in ("--registry", str(path))]

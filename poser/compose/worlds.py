@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envs.episodes import LiveEpisodes
 from envs.rules import Rules
+from envs.simulation.worlds import FREE
 from experts.prices import billing, priced
 from policies.training.config import Stage, TrainingError
 from policies.training.worlds import MakeWorld, World, simulated_world
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 HELD_OUT = 5
 """One prompt in so many is kept for validation."""
-
-FREE = 0.2
-"""Share of the episodes with lambda 0, as in the simulator."""
 
 
 def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None) -> MakeWorld:
@@ -55,7 +53,7 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
         from envs.vector import ComposeVecEnv
 
         plans = _plans(stage, registry, held_out)
-        specs = priced({i: registry[i] for i in registry}, stage.usd_per_second)
+        specs = priced(registry, stage.usd_per_second)
         episodes = LiveEpisodes(
             plans=plans,
             registry=specs,
@@ -114,7 +112,10 @@ def _plans(stage: Stage, registry: Registry, held_out: bool) -> list[Plan]:
 
 
 def _rules(stage: Stage) -> Callable[[np.random.Generator], Rules]:
-    """Rules with a cost weight drawn for each episode, so that one policy serves every wish."""
+    """Rules with a cost weight drawn for each episode, so that one policy serves every wish.
+
+    In as many episodes as in the simulator it is 0.
+    """
 
     def draw(rng: np.random.Generator) -> Rules:
         share = rng.random() * stage.cost_weight / (1.0 + stage.cost_weight)

@@ -129,7 +129,7 @@ def test_seconds_are_priced_and_billed(tmp_path: Path) -> None:
         price = {"draw": 0.02, "edit": 0.01}
         bill = sum(price[e] * n for e, ops in scored.used.items() for n in ops.values())
         assert scored.spent == pytest.approx(bill)
-    with pytest.raises(RegistryError, match=r"state cost\.seconds"):
+    with pytest.raises(RegistryError, match="poser experts probe draw"):
         priced({"draw": DRAW.model_copy(update={"cost": Cost()})}, 0.1)
     assert priced({"draw": DRAW}, 0.0)["draw"] == DRAW
 

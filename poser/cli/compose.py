@@ -22,7 +22,7 @@ OUT_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 
 FIXED = (
     *("prompt", "image", "mask", "registry", "policy", "quality", "seed", "critic", "cache"),
-    *("finish", "search", "feedback"),
+    *("usd_per_second", "finish", "search", "feedback"),
 )
 """What a run keeps for good; ``--budget`` and ``--max-steps`` may be changed on resuming."""
 
@@ -89,6 +89,14 @@ def compose(
             "--budget", min=0.0, help="Hard cap on spend in US dollars.", show_default=False
         ),
     ] = None,
+    usd_per_second: Annotated[
+        float,
+        typer.Option(
+            "--usd-per-second",
+            min=0.0,
+            help="Bill each second of an expert that has no price: what your machine costs.",
+        ),
+    ] = 0.0,
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**31 - 1, help="Same seed, same picture.")
     ] = 0,
@@ -144,6 +152,8 @@ def compose(
         )
     if budget is not None and not math.isfinite(budget):
         raise typer.BadParameter("--budget must be a finite number; leave it out for no cap")
+    if not math.isfinite(usd_per_second):
+        raise typer.BadParameter("--usd-per-second must be a finite number")
     if quality is not None:
         _check_quality(quality, policy)
     if out is not None:
@@ -167,6 +177,7 @@ def compose(
             quality=quality,
             max_steps=max_steps,
             budget=budget,
+            usd_per_second=usd_per_second,
             seed=seed,
             critic=critic,
             cache=cache,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from critic.vqa import POCKET, VqaCritic
 from envs.rules import Feedback, Rules
+from experts.prices import priced
 from experts.registry import Registry, load_registry
 from policies.catalogue import feedback_of, make_policy, policy_reference, policy_revision
 from policies.quality import cost_weight_of
@@ -45,6 +46,8 @@ class Brief:
         seed: In [0, 2**31).
         critic: Folder of the critic; ``None`` for the pocket critic.
         cache: Folder of finished calls shared with other runs.
+        usd_per_second: What a second of an expert without a price is billed, in US dollars: what
+            renting the machine costs.
         finish: Whether the picture is finished where an expert serves that.
         feedback: What a critique is used for besides the score, see :class:`envs.rules.Rules`;
             ``None`` for what the policy was trained with.
@@ -63,6 +66,7 @@ class Brief:
     seed: int = 0
     critic: Path | None = None
     cache: Path | None = None
+    usd_per_second: float = 0.0
     finish: bool = True
     feedback: Feedback | None = None
 
@@ -73,7 +77,7 @@ def begin(brief: Brief) -> Run:
     Raises:
         InvalidPromptError: There is nothing drawable in the prompt.
         InvalidImageError: The picture or the mask cannot be used.
-        RegistryError: A registry file is wrong.
+        RegistryError: A registry file is wrong, or seconds are to be billed that are not known.
         CriticError: The critic's folder is wrong.
         UnknownPolicyError: There is no policy of that name.
         SearchError: There is no such search.
@@ -85,6 +89,7 @@ def begin(brief: Brief) -> Run:
     search = str(parse_search(brief.search)) if brief.search else ""
     VqaCritic(brief.critic or POCKET)
     registry = load_registry(brief.registry)
+    specs = priced(registry, brief.usd_per_second)
     picture = read_picture(brief.image) if brief.image else None
     mask = read_picture(brief.mask, mode="L") if brief.mask else None
     if mask is not None and picture is None:
@@ -111,8 +116,9 @@ def begin(brief: Brief) -> Run:
         registry=tuple(str(f.absolute()) for f in brief.registry),
         critic=str(brief.critic.absolute()) if brief.critic else "",
         cache=str(shared or ""),
+        usd_per_second=brief.usd_per_second,
         finish=brief.finish,
-        experts=tuple(registry.values()),
+        experts=tuple(specs.values()),
         version=__version__,
     )
     if shared is not None:
@@ -162,8 +168,9 @@ def _check_policy(settings: Settings) -> None:
 
 def _check_unchanged(settings: Settings, registry: Registry) -> None:
     """A run goes on with the experts and prices it began with."""
+    entries = priced(registry, settings.usd_per_second)
     for spec in settings.experts:
-        now = registry.get(spec.id)
+        now = entries.get(spec.id)
         if now is None:
             raise RegistryError(
                 f"expert {spec.id!r} of this run is no longer registered",

@@ -13,6 +13,7 @@ from envs.calling import Caller
 from envs.state import State
 from envs.transition import interrupted, revived
 from experts.base import Expert
+from experts.prices import billing
 from policies.base import Policy
 from policies.catalogue import make_policy
 from policies.search import OUT_OF_BUDGET, one_of, parse_search
@@ -188,7 +189,10 @@ class Composer:
     def _nodes(self) -> Nodes:
         from poser.decompose import RuleDecomposer
 
-        caller = Following(self.experts.expert, self.critic, self.run.images, self.run.calls)
+        find = self.experts.expert
+        if self.settings.usd_per_second > 0.0:
+            find = billing(find, self.specs)
+        caller = Following(find, self.critic, self.run.images, self.run.calls)
         self.caller = caller
         self._searching = searching = self._searches(caller)
         return Nodes(

@@ -9,7 +9,7 @@ from pydantic import Field
 from envs.rules import Rules
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef
-from poser.core.value import Value
+from poser.core.value import NonNegative, Value
 
 
 class Settings(Value):
@@ -29,8 +29,9 @@ class Settings(Value):
         cache: Folder of finished calls shared with other runs; empty for none.
         image: Picture to start from.
         mask: Mask over it.
+        usd_per_second: What a second of an expert without a price is billed, in US dollars.
         finish: Whether the picture is finished where an expert serves that; never under a mask.
-        experts: The registry's entries as they were, for the record.
+        experts: The registry's entries as they were, priced so, for the record.
         version: Version of Image-POSER.
     """
 
@@ -46,6 +47,7 @@ class Settings(Value):
     cache: str = ""
     image: ImageRef | None = None
     mask: ImageRef | None = None
+    usd_per_second: NonNegative = 0.0
     finish: bool = True
     experts: tuple[ExpertSpec, ...] = ()
     version: str = ""

@@ -109,6 +109,7 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
             "registry": list(settings.registry),
             "cache": settings.cache,
             "finish": settings.finish,
+            **({"usd_per_second": s} if (s := settings.usd_per_second) else {}),
             **({"search": settings.search} if settings.search else {}),
         },
         start=settings.image,

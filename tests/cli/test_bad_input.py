@@ -209,6 +209,8 @@ def test_unknown_names_and_folders(
         ["compose", "--resume", "x", "--seed", "0"],
         ["compose", "--resume", "x", "--no-finish"],
         ["compose", "prompt.txt", "--budget", "inf"],
+        ["compose", "prompt.txt", "--usd-per-second", "nan"],
+        ["compose", "--resume", "x", "--usd-per-second", "0.1"],
         ["compose", "-", "-i"],
     ],
 )

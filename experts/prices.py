@@ -11,29 +11,30 @@ from poser.core.expert import ExpertRequest, ExpertSpec
 from poser.core.picture import ImageSource
 
 
-def priced(registry: Mapping[str, ExpertSpec], usd_per_second: float) -> dict[str, ExpertSpec]:
+def priced(
+    registry: Mapping[str, ExpertSpec], usd_per_second: float, *, masked: bool = False
+) -> dict[str, ExpertSpec]:
     """The registry with a price for each expert that has none: its seconds times a rate.
-
-    An inpainting expert of unknown seconds stays free: it needs a mask, and nothing that is priced
-    so gives one.
 
     Args:
         registry: Specs by id; what a call takes is ``cost.seconds``, as measured.
         usd_per_second: US dollars a second; 0 leaves everything as it is.
+        masked: Whether there is a mask. Without one an inpainting expert, which is never called
+            then, may be of unknown seconds.
 
     Raises:
         RegistryError: The seconds of an expert are not known.
     """
     if usd_per_second == 0.0:
         return dict(registry)
-    return {i: _rented(spec, usd_per_second) for i, spec in registry.items()}
+    return {i: _rented(spec, usd_per_second, masked) for i, spec in registry.items()}
 
 
-def _rented(spec: ExpertSpec, usd_per_second: float) -> ExpertSpec:
+def _rented(spec: ExpertSpec, usd_per_second: float, masked: bool) -> ExpertSpec:
     if spec.cost.usd > 0.0:
         return spec
     if spec.cost.seconds == 0.0:
-        if spec.task == "inpainting":
+        if spec.task == "inpainting" and not masked:
             return spec
         raise RegistryError(
             f"expert {spec.id!r} has no price by the second: nobody knows what a call takes",

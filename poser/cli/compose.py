@@ -94,7 +94,8 @@ def compose(
         typer.Option(
             "--usd-per-second",
             min=0.0,
-            help="Bill each second of an expert that has no price: what your machine costs.",
+            help="What your machine costs: bills each call of an expert that has no price the "
+            "seconds that were measured of it.",
         ),
     ] = 0.0,
     seed: Annotated[

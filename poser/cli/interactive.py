@@ -12,6 +12,7 @@ from policies.base import Decision, Policy
 from poser.compose.graph import Chooser
 from poser.core.action import ALL, Action, Call, Revert, Stop
 from poser.core.expert import ExpertSpec
+from poser.report.words import money
 
 
 def asking(
@@ -71,7 +72,7 @@ def describe(action: Action, state: State, registry: Mapping[str, ExpertSpec]) -
             if action.command != ALL:
                 what = f"{action.command}: {state.plan.command(action.command).instruction}"
             price = registry[action.expert].cost.usd
-            return f"{what} -> {action.expert}" + (f" (${price:.3f})" if price else "")
+            return f"{what} -> {action.expert}" + (f" ({money(price)})" if price else "")
         case Revert():
             return "go back to the best picture so far"
         case Stop():

@@ -89,7 +89,7 @@ def begin(brief: Brief) -> Run:
     search = str(parse_search(brief.search)) if brief.search else ""
     VqaCritic(brief.critic or POCKET)
     registry = load_registry(brief.registry)
-    specs = priced(registry, brief.usd_per_second)
+    specs = priced(registry, brief.usd_per_second, masked=brief.mask is not None)
     picture = read_picture(brief.image) if brief.image else None
     mask = read_picture(brief.mask, mode="L") if brief.mask else None
     if mask is not None and picture is None:
@@ -167,16 +167,21 @@ def _check_policy(settings: Settings) -> None:
 
 
 def _check_unchanged(settings: Settings, registry: Registry) -> None:
-    """A run goes on with the experts and prices it began with."""
-    entries = priced(registry, settings.usd_per_second)
+    """A run goes on with the experts and prices it began with.
+
+    What is billed by the second may have been measured anew: the run's own measure stands.
+    """
+    rate = settings.usd_per_second
     for spec in settings.experts:
-        now = entries.get(spec.id)
+        now = registry.get(spec.id)
         if now is None:
             raise RegistryError(
                 f"expert {spec.id!r} of this run is no longer registered",
                 remedy="restore its entry, or compose again",
             )
-        if (now.fingerprint, now.cost.usd) != (spec.fingerprint, spec.cost.usd):
+        rented = now.cost.usd == 0.0 and spec.cost.usd == spec.cost.seconds * rate
+        same_price = rented or now.cost.usd == spec.cost.usd
+        if now.fingerprint != spec.fingerprint or not same_price:
             raise RegistryError(
                 f"expert {spec.id!r} has changed since this run began (weights, options or price)",
                 remedy="restore it, or compose again",

@@ -28,6 +28,7 @@ from poser.core.expert import ExpertSpec
 from poser.core.record import EpisodeRecord
 from poser.report.html import render_report
 from poser.report.observer import Observer, SilentObserver
+from poser.report.words import money
 from poser.store import Run, write_bytes, write_json
 from poser.store.files import checkpointing, write_text
 
@@ -147,7 +148,7 @@ class Composer:
             spent = max(state.spent, self._searching.spent if self._searching else 0.0)
             if self.budget < spent:
                 raise BudgetError(
-                    f"${spent:.2f} of the run's budget is spent already",
+                    f"{money(spent)} of the run's budget is spent already",
                     remedy="give a --budget above that",
                 )
             rules = rules.model_copy(update={"budget": self.budget})

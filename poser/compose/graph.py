@@ -35,6 +35,7 @@ from poser.core.plan import Plan
 from poser.core.record import StepRecord
 from poser.report.live import ESTIMATE
 from poser.report.observer import Observer
+from poser.report.words import money
 from poser.store import Run, write_json
 
 if TYPE_CHECKING:
@@ -204,16 +205,18 @@ class Nodes:
         most = bounds.most * (self.searching.search.breadth if self.searching else 1)
         most = most if budget is None else min(most, budget)
         if budget is not None and bounds.least > budget:
-            return (f"{ESTIMATE}: at least ${bounds.least:.2f}, more than the cap ${budget:.2f}",)
-        cap = "no cap; set one with --budget" if budget is None else f"hard cap ${budget:.2f}"
-        return (f"{ESTIMATE}: ${bounds.least:.2f} to ${most:.2f} ({cap})",)
+            return (
+                f"{ESTIMATE}: at least {money(bounds.least)}, more than the cap {money(budget)}",
+            )
+        cap = "no cap; set one with --budget" if budget is None else f"hard cap {money(budget)}"
+        return (f"{ESTIMATE}: {money(bounds.least)} to {money(most)} ({cap})",)
 
     def _first_critique(self, plan: Plan, rules: Rules) -> Critique | None:
         if self.settings.image is None:
             return None
         if rules.budget is not None and self.critic.cost > rules.budget:
             raise BudgetError(
-                f"judging the picture given costs ${self.critic.cost:.2f}, more than the cap",
+                f"judging the picture given costs {money(self.critic.cost)}, more than the cap",
                 remedy="raise --budget",
             )
         critique = self.caller.judge(plan, self.settings.image, -1)

@@ -95,6 +95,7 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
     """What the report shows of a run in that state."""
     steps = tuple(run.steps())
     specs = {s.id: s for s in settings.experts}
+    rate = settings.usd_per_second
     start = start_of(run)
     return RunView(
         id=run.id,
@@ -109,7 +110,7 @@ def view_of(run: Run, settings: Settings, state: State) -> RunView:
             "registry": list(settings.registry),
             "cache": settings.cache,
             "finish": settings.finish,
-            **({"usd_per_second": s} if (s := settings.usd_per_second) else {}),
+            **({"usd_per_second": rate} if rate else {}),
             **({"search": settings.search} if settings.search else {}),
         },
         start=settings.image,

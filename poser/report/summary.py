@@ -101,6 +101,7 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         ``steps``, ``max_steps``: taken, and allowed.
         ``calls``: ``{made, cached, failed}``.
         ``spent``, ``budget``: US dollars; ``budget`` is ``null`` without a cap.
+        ``usd_per_second``: what experts without a price were billed; part of ``spent``.
         ``search``: ``{kind, width, calls, cost, seconds}`` of all branches together, ``null``
         without a search; ``steps``, ``calls`` and ``spent`` are those of the branch kept.
         ``seconds``: wall time.
@@ -152,6 +153,7 @@ def summary_dict(view: RunView, paths: Mapping[str, Path]) -> dict[str, Any]:
         },
         "spent": state.spent,
         "budget": view.search.budget if view.search else state.rules.budget,
+        "usd_per_second": view.config.get("usd_per_second", 0.0),
         "search": view.search.to_dict() if view.search else None,
         "seconds": view.seconds,
         "notes": list(view.notes),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from experts.registry import load_registry
 from poser.compose.begin import Brief, begin, composer_for
@@ -46,14 +47,52 @@ def test_the_cap_holds_and_the_run_goes_on_at_the_same_rate(tmp_path: Path) -> N
     assert 0.0 < episode.cost <= 1.0
 
 
-def test_unknown_seconds_have_no_price(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.yaml"
-    mine.write_text("""version: 1
+MINE = """version: 1
 experts:
 - {id: my/painter, adapter: diffusers, task: text_to_image, source: ./none}
-""")
+- {id: pocket/painter, cost: {seconds: 60}}
+"""
+FILLER = """version: 1
+experts:
+- {id: my/filler, adapter: diffusers, task: inpainting, source: ./none}
+"""
+NONE = "version: 1\nexperts: []\n"
+
+
+def test_unknown_seconds_have_no_price(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(MINE)
     brief = Brief("A red car.", tmp_path / "runs", registry=(mine,))
     begin(brief)
     with pytest.raises(RegistryError, match=r"my/painter.*no price by the second"):
         begin(replace(brief, usd_per_second=RATE))
     assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+def test_an_expert_that_needs_a_mask_is_priced_where_there_is_one(tmp_path: Path) -> None:
+    mine, picture = tmp_path / "mine.yaml", tmp_path / "grey.png"
+    mine.write_text(FILLER)
+    Image.new("L", (64, 64), 128).save(picture)
+    brief = Brief("A red car.", tmp_path, image=picture, registry=(mine,), usd_per_second=RATE)
+    begin(brief)
+    with pytest.raises(RegistryError, match=r"my/filler.*no price by the second"):
+        begin(replace(brief, mask=picture))
+
+
+def test_what_is_measured_or_registered_later_does_not_stop_a_run(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(NONE)
+    brief = Brief("A red car.", tmp_path / "runs", registry=(mine,), finish=False)
+    run = begin(replace(brief, usd_per_second=RATE))
+    mine.write_text(MINE)
+    assert 0.0 < composer_for(run).compose().cost < 1.0  # a call of 60 s would be $6
+
+
+def test_another_price_of_its_own_does(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("version: 1\nexperts:\n- {id: pocket/painter, cost: {usd: 0.5}}\n")
+    brief = Brief("A red car.", tmp_path / "runs", registry=(mine,), usd_per_second=RATE)
+    run = begin(brief)
+    mine.write_text(NONE)
+    with pytest.raises(RegistryError, match=r"pocket/painter.*price"):
+        composer_for(run)

@@ -56,7 +56,7 @@ EXPERT_FEATURES = (
     *(f"task:{task}" for task in TASKS),
     "kept",
     "kept_known",
-    "usd",
+    "usd_if_capped",
     "priced",
     "seconds",
     "available",
@@ -65,7 +65,11 @@ EXPERT_FEATURES = (
     "closed",
     "edits_at_once",
 )
-"""Names of an expert's features."""
+"""Names of an expert's features.
+
+``priced`` is lambda times the price of a call, ``usd_if_capped`` its price where spend is capped:
+where money cannot matter, dear experts look like free ones.
+"""
 
 PAIR_FEATURES = ("legal", "serves", "rate", "tried")
 """Names of the features of a command (or ALL) and an expert together: of a call, by its index."""
@@ -90,7 +94,11 @@ CONTEXT_FEATURES = (
     "commands",
     "experts",
 )
-"""Names of the features of the whole situation."""
+"""Names of the features of the whole situation.
+
+Lambda (``cost_weight``) and a cap (``budget_known``, ``budget_left``) are shown where anything
+costs, ``judgement_cost`` where either is.
+"""
 
 
 class LayoutError(PoserError):

@@ -232,6 +232,7 @@ class ObservationEncoder:
 
     def _experts(self, state: State, rows: NDArray[np.float32]) -> None:
         rules = state.rules
+        capped = rules.budget is not None
         for row, known, spec in zip(rows, self._prints, self.registry.values(), strict=False):
             row[:] = (
                 *known.rate,
@@ -240,7 +241,7 @@ class ObservationEncoder:
                 *(float(spec.task == task) for task in TASKS),
                 known.kept,
                 known.kept_known,
-                money(spec.cost.usd),
+                money(spec.cost.usd) if capped else 0.0,
                 min(1.0, rules.cost_weight * spec.cost.usd),
                 duration(spec.cost.seconds),
                 available(state, spec),
@@ -274,6 +275,9 @@ class ObservationEncoder:
     def _context(self, state: State) -> tuple[float, ...]:
         rules, left = state.rules, state.remaining_budget
         steps = rules.max_steps - state.step
+        weight, fee = rules.cost_weight, rules.judgement_cost
+        costs = fee > 0.0 or any(spec.cost.usd > 0.0 for spec in self.registry.values())
+        left = left if costs else None  # a cap that nothing can reach
         return (
             min(1.0, steps / MOST_STEPS),
             steps / rules.max_steps,
@@ -281,14 +285,14 @@ class ObservationEncoder:
             1.0 if left is None else float(money(left)),
             state.phi,
             state.champion_phi,
-            rules.cost_weight / (1.0 + rules.cost_weight),
+            weight / (1.0 + weight) if costs else 0.0,
             min(1.0, 10 * rules.step_penalty),
             rules.threshold,
             state.current is not None,
             state.given,
             off_champion(state),
             state.mask is not None,
-            float(money(rules.judgement_cost)),
+            float(money(fee)) if weight > 0.0 or left is not None else 0.0,
             min(1.0, state.critic_failures / rules.max_critic_failures),
             min(1.0, attempts(state, ALL) / MOST_DRAWS),
             len(state.plan.commands) / self.layout.max_commands,

@@ -77,6 +77,7 @@ SLOTS = len(_PLACES)
 """Most experts whose place can be shown where their rates are left out."""
 
 _PRICED, _LAMBDA = EXPERT_FEATURES.index("priced"), CONTEXT_FEATURES.index("cost_weight")
+_FEE, _CAPPED = (CONTEXT_FEATURES.index(n) for n in ("judgement_cost", "budget_known"))
 _LEGAL = PAIR_FEATURES.index("legal")
 
 
@@ -108,7 +109,9 @@ def without(parts: Parts, ablate: Collection[Ablation]) -> Parts:
         _show_places(parts)
     if "cost" in ablate:
         experts[..., _PRICED] = 0.0
-        parts["context"][:, _LAMBDA] = 0.0
+        context = parts["context"]
+        context[:, _LAMBDA] = 0.0
+        context[:, _FEE] *= context[:, _CAPPED]  # shown by lambda or by a cap
     if "decomposition" in ablate:
         parts["pairs"][:, : -experts.shape[1], _LEGAL] = 0.0
     return parts

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _OF_COMMAND = [COMMAND_FEATURES.index(n) for n in ("score", "weight", "phi", "attempts", "judged")]
-_OF_EXPERT = [EXPERT_FEATURES.index(n) for n in ("kept", "kept_known", "usd", "priced", "failures")]
+_OF_EXPERT = [
+    EXPERT_FEATURES.index(n) for n in ("kept", "kept_known", "usd_if_capped", "priced", "failures")
+]
 _OF_PAIR = [PAIR_FEATURES.index(n) for n in ("serves", "rate", "tried")]
 _OF_CONTEXT = [
     CONTEXT_FEATURES.index(n) for n in ("phi", "champion_phi", "cost_weight", "has_picture")

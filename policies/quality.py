@@ -11,7 +11,7 @@ def cost_weight_of(quality: float) -> float:
 
     At quality q, one picture that gets everything right instead of nothing may cost
     q / (1 - q) dollars: any amount at 1, $1 at 0.5, 25 cents at 0.2, 10 cents at 0. The feature
-    that a policy sees, lambda / (1 + lambda), is 1 - q.
+    that a policy sees where anything costs, lambda / (1 + lambda), is 1 - q.
 
     Args:
         quality: In [0, 1].

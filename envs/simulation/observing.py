@@ -16,7 +16,7 @@ from envs.layout import (
 )
 from envs.observation import MOST_DRAWS, MOST_STEPS, Observation, duration, money
 from envs.simulation.stepping import Frames, Simulation
-from envs.simulation.worlds import Floats, Ints
+from envs.simulation.worlds import Bools, Floats, Ints, Worlds
 
 Singles = NDArray[np.float32]
 
@@ -77,8 +77,10 @@ class SimulatedObservations:
         kept = worlds.kept_trials > 0
         about[:, :, _EXPERT["kept"]] = worlds.kept_successes / np.maximum(1, worlds.kept_trials)
         about[:, :, _EXPERT["kept_known"]] = kept
-        about[:, :, _EXPERT["usd"]] = money(worlds.usd)
-        about[:, :, _EXPERT["priced"]] = np.minimum(1.0, worlds.cost_weight[:, None] * worlds.usd)
+        weight, costs = worlds.cost_weight, _costs(worlds)
+        capped = costs & np.isfinite(worlds.budget)
+        about[:, :, _EXPERT["usd_if_capped"]] = money(worlds.usd) * capped[:, None]
+        about[:, :, _EXPERT["priced"]] = np.minimum(1.0, weight[:, None] * worlds.usd)
         about[:, :, _EXPERT["seconds"]] = duration(worlds.seconds)
         about[:, :, _EXPERT["closed"]] = worlds.closed
         about[:, :, _EXPERT["edits_at_once"]] = simulation.edits_at_once
@@ -94,13 +96,14 @@ class SimulatedObservations:
         pairs[:, -1, :, _PAIR["rate"]] = (per * served).sum(axis=1) / number
         self._pairs[:] = pairs
         context = np.zeros((len(worlds), len(CONTEXT_FEATURES)))
-        weight = worlds.cost_weight
-        context[:, _CONTEXT["cost_weight"]] = weight / (1.0 + weight)
+        context[:, _CONTEXT["cost_weight"]] = weight / (1.0 + weight) * costs
         context[:, _CONTEXT["step_penalty"]] = np.minimum(1.0, 10 * worlds.step_penalty)
         context[:, _CONTEXT["threshold"]] = simulation.rules.threshold
         context[:, _CONTEXT["given"]] = worlds.given
-        context[:, _CONTEXT["judgement_cost"]] = money(worlds.judgement_cost)
-        context[:, _CONTEXT["budget_known"]] = np.isfinite(worlds.budget)
+        context[:, _CONTEXT["judgement_cost"]] = money(worlds.judgement_cost) * (
+            (weight > 0.0) | capped
+        )
+        context[:, _CONTEXT["budget_known"]] = capped
         context[:, _CONTEXT["commands"]] = there.sum(axis=1) / there.shape[1]
         context[:, _CONTEXT["experts"]] = experts.sum(axis=1) / experts.shape[1]
         parts["context"][:] = context
@@ -149,7 +152,7 @@ class SimulatedObservations:
         worlds = simulation.worlds
         steps = worlds.max_steps - simulation.step
         left = np.maximum(0.0, worlds.budget - simulation.spent)
-        capped = np.isfinite(worlds.budget)
+        capped = _costs(worlds) & np.isfinite(worlds.budget)
         judging = simulation.critic_failures / simulation.rules.max_critic_failures
         for name, values in (
             ("steps_left", np.minimum(1.0, steps / MOST_STEPS)),
@@ -163,6 +166,11 @@ class SimulatedObservations:
             ("drawn", np.minimum(1.0, simulation.attempts[:, -1] / MOST_DRAWS)),
         ):
             rows[:, _CONTEXT[name]] = values
+
+
+def _costs(worlds: Worlds) -> Bools:
+    """Whether anything costs money, (N,)."""
+    return (worlds.judgement_cost > 0.0) | (worlds.usd * worlds.experts > 0.0).any(axis=1)
 
 
 def _off_champion(simulation: Simulation) -> Floats:

@@ -29,7 +29,7 @@ CRITERIA = 2
 COUNTED = 0.7
 """Share of second criteria that are counts."""
 
-FREE = 0.2
+FREE = 1 / 3
 """Share of episodes with lambda 0."""
 
 SIDE = 64

@@ -13,7 +13,8 @@ from torch import Tensor
 from policies.training.config import TrainingError
 from poser.core.errors import StorageError
 
-FORMAT = 1
+FORMAT = 2
+"""Raised where observations come to mean something else as well."""
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ def fitted(folder: Path, seed: int, steps: int) -> tuple[LinUcb, str]:
         StorageError: It cannot be written.
         BanditFileError: The file is damaged.
     """
-    path = folder / f"bandit-{steps}-seed{seed}.safetensors"
+    path = folder / f"bandit2-{steps}-seed{seed}.safetensors"
     if not path.is_file():
         from envs.layout import Layout
         from envs.simulation.vector import SimulatedVecEnv

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from envs import ImagePoserEnv, SimulatedVecEnv
+from envs.layout import CONTEXT_FEATURES as CONTEXT
 from envs.layout import EXPERT_FEATURES, OPS, Layout, LayoutError
 from envs.observation import fingerprint, money
 from envs.simulation import KnownExperts, Ranges, SimulatedEpisodes, draw_worlds
@@ -76,15 +77,17 @@ def test_a_stated_zero_is_heeded() -> None:
 
 def test_observations_show_what_they_would_live() -> None:
     venv = SimulatedVecEnv(3, LAYOUT, RANGES, seed=1, known=KNOWN)
-    seen = venv.reset()["experts"]
+    observed = venv.reset()
+    seen, capped = observed["experts"], observed["context"][:, CONTEXT.index("budget_known")]
+    assert 0.0 < capped.mean() < 1.0
     for column, spec in enumerate((DRAWER, EDITOR)):
         live = fingerprint(spec, TABLE if spec is EDITOR else None)
         for part in ("rate", "error"):
             start = EXPERT_FEATURES.index(f"{part}:create")
             shown = seen[:, column, start : start + len(OPS)]
             np.testing.assert_allclose(shown, [getattr(live, part)] * 3, atol=1e-6)
-        price = seen[:, column, EXPERT_FEATURES.index("usd")]
-        np.testing.assert_allclose(price, money(spec.cost.usd), atol=1e-6)
+        price = seen[:, column, EXPERT_FEATURES.index("usd_if_capped")]
+        np.testing.assert_allclose(price, money(spec.cost.usd) * capped, atol=1e-6)
 
 
 def test_the_vector_and_the_single_environment_play_them() -> None:

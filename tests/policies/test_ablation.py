@@ -40,8 +40,8 @@ def test_experts_show_their_places_instead_of_their_rates() -> None:
     one_hot = found["experts"][:, :, RATES]
     assert one_hot.sum(axis=2).tolist() == [[1.0, 1.0, 1.0, 0.0]] * 2
     assert one_hot[0].argmax(axis=1)[:3].tolist() == [0, 1, 2]
-    usd = EXPERT_FEATURES.index("usd")
-    np.testing.assert_array_equal(found["experts"][:, :, usd], parts()["experts"][:, :, usd])
+    price = EXPERT_FEATURES.index("priced")
+    np.testing.assert_array_equal(found["experts"][:, :, price], parts()["experts"][:, :, price])
 
 
 def test_more_experts_than_places_are_an_error() -> None:
@@ -55,6 +55,12 @@ def test_lambda_picture_and_words_are_gone() -> None:
     found = without(parts(), ("cost", "image", "text"))
     assert not found["experts"][:, :, EXPERT_FEATURES.index("priced")].any()
     assert not found["context"][:, CONTEXT_FEATURES.index("cost_weight")].any()
+    fee, capped = CONTEXT_FEATURES.index("judgement_cost"), CONTEXT_FEATURES.index("budget_known")
+    before = parts()
+    before["context"][:, capped] = [0.0, 1.0]
+    shown = without(before, ("cost",))["context"][:, fee]
+    assert shown.tolist() == [0.0, before["context"][1, fee]]
+    assert shown[1] > 0.0
     assert found["context"].any()
     assert not found["image"].any()
     assert not found["commands"][:, :, len(COMMAND_FEATURES) :].any()

@@ -234,12 +234,13 @@ class AttachReader(NounReader):
         if pending is not None and pending.kind == "verb" and pending.verb is not None:
             subjects = list(pending.subjects)
             self._settle()
-            self._traits(subjects, modifiers, [])
+            self._traits(subjects, modifiers, [], negated=pending.negated)
             return
         if pending is None and self._than(self._after(modifiers), modifiers, now.last):
             return
         target = list(now.last or now.subject)
         if now.comma:
             target = target[-1:]
-        if target and (pending is None):
-            self._traits(target, modifiers, [])
+        if target and pending is None:
+            negated, now.denied = now.denied, False
+            self._traits(target, modifiers, [], negated=negated)

@@ -178,6 +178,8 @@ class ClauseReader(PlaceReader):
             return index + 1
         verbal, end = found
         now = self.now
+        if now.denied:
+            now.denied, verbal.negated = False, not verbal.negated
         spans = spans_over(verbal.words)
         if verbal.base in _LINKING and not (end < len(self.words) and self._adjective_at(end)):
             linking = False
@@ -310,6 +312,9 @@ class ClauseReader(PlaceReader):
 
     def _nominal(self, index: int) -> int:
         """A noun phrase, or adjectives by themselves."""
+        if self._none_of(index):
+            self.now.denied = True
+            return index + 2
         frame = self._frame(index)
         if frame:
             return frame
@@ -321,6 +326,13 @@ class ClauseReader(PlaceReader):
             self._predicate(index, modifiers)
             return end
         return index + 1
+
+    def _none_of(self, index: int) -> bool:
+        """Whether this is "none of the cats", "none of which": what is said of them is denied."""
+        if self.words[index].lower not in ("none", "neither") or index + 2 >= len(self.words):
+            return False
+        after = self.words[index + 2].tag
+        return self.words[index + 1].lower == "of" and after in ("DET", "POSS", "PRON", "REL")
 
     def _preposition(self, index: int) -> int:
         word = self.words[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 
 from poser.core.plan import Criterion, CriterionKind, Plan
 from poser.decompose.english import absent_instruction
@@ -83,9 +84,7 @@ class PlanBuilder(ThingBuilder):
         spans = self.sources.between(subject, other, relation.spans)
         if self._said_the_other_way(relation, criterion, spans):
             return
-        instruction = self.english.relating(relation)
-        if relation.negated:
-            instruction = f"do not {instruction}"
+        instruction = self._relating(relation)
         self._command(
             "relation",
             instruction,
@@ -95,6 +94,15 @@ class PlanBuilder(ThingBuilder):
             caption="" if relation.negated else self.english.relation_caption(relation),
             needs=after,
         )
+
+    def _relating(self, relation: Relation) -> str:
+        """The instruction; what is not to be left of something is moved to its right."""
+        if not relation.negated:
+            return self.english.relating(relation)
+        opposite = _INVERSE.get(relation.name) if relation.object is not None else None
+        if opposite is None:
+            return f"do not {self.english.relating(relation)}"
+        return self.english.relating(replace(relation, name=opposite, negated=False))
 
     def _said_the_other_way(
         self, relation: Relation, criterion: Criterion, spans: list[Span]

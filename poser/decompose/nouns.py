@@ -154,7 +154,10 @@ class NounReader(SceneryReader):
         spans = spans_over(self.words[index:end])
         if phrase.pronoun:
             return self._pronoun(phrase, end, spans)
-        if phrase.determiner == "no":
+        not_one = phrase.count == 1 and index > 0 and self.words[index - 1].tag == "NEG"
+        if phrase.determiner == "no" and self._spoken_of(phrase, end):
+            phrase.determiner, self.now.denied = "each", True
+        elif phrase.determiner == "no" or not_one:
             return self._absent(phrase, end, spans)
         negated = self.now.pending is not None and self.now.pending.negated
         if negated and phrase.determiner in ("any", "indef", ""):
@@ -187,6 +190,13 @@ class NounReader(SceneryReader):
             return self._coloured(phrase, end, spans)
         things, end = self._resolve(phrase, end, spans)
         return self._attach(phrase, [t.index for t in things], end, spans)
+
+    def _spoken_of(self, phrase: Phrase, end: int) -> bool:
+        """Whether "no cup is ..." says something of cups that are there."""
+        said = end < len(self.words) and self.words[end].tag == "BE"
+        alike = [t for t in self.scene.things if t.head == phrase.lemma and t.role == "thing"]
+        others = any(w.lower in ("other", "more") for w in phrase.words)
+        return said and bool(alike) and not (others or phrase.modifiers or phrase.owner)
 
     def _settle_medium(self) -> None:
         self.now.pending = None
@@ -226,6 +236,12 @@ class NounReader(SceneryReader):
         self._traits(subjects, phrase.modifiers, spans)
         now.pending = None
         return end
+
+    def _denied(self, index: int) -> bool:
+        """Whether a place is where something is not: "is not on", "a cat, not on"."""
+        pending = self.now.pending
+        said = pending is not None and pending.negated and pending.kind in ("be", "verb")
+        return said or (index > 0 and self.words[index - 1].tag == "NEG")
 
     def _traits(
         self, subjects: Sequence[int], modifiers: Sequence[Modifier], extra: Sequence[Span],

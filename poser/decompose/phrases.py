@@ -120,6 +120,7 @@ _DIRECTIONS = word_set(
     left right forward forwards backward backwards straight sideways inward inwards outward
     """
 )
+_BESIDES = word_set("only merely just simply solely")  # "not only" denies nothing
 _PARTICLES = word_set("up down out off apart together away back")
 
 
@@ -405,7 +406,8 @@ def read_verbal(tagged: Sequence[Word], index: int) -> tuple[Verbal, int] | None
                 break
             auxiliary = {"BE": "be", "HAVE": "have"}.get(word.tag, "do")
         elif word.tag == "NEG":
-            negated = True
+            following = tagged[index + 1].lower if index + 1 < limit else ""
+            negated = negated or following not in _BESIDES
         elif word.tag == "ADV":
             if not _verb_ahead(tagged, index) and (auxiliary or not base):
                 break

@@ -100,12 +100,11 @@ class PlaceReader(StylePhraseReader):
         if not modifiers:
             return self._unsaid(index)
         target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
-        extra = spans_over(self.words[index:end])
-        if now.pending is not None:
-            extra = [*now.pending.spans, *extra]
-            now.pending = None
+        extra = [*(now.pending.spans if now.pending else []), *spans_over(self.words[index:end])]
+        negated = self._denied(index)
+        now.pending = None
         if target:
-            self._traits(target, modifiers, extra)
+            self._traits(target, modifiers, extra, negated=negated)
         return end
 
     def _unsaid(self, index: int) -> int:
@@ -193,12 +192,13 @@ class PlaceReader(StylePhraseReader):
             now.joined = now.comma = False
             return end
         anchors, _, verbal = self._anchored(name)
-        if verbal is not None:
+        negated = self._denied(index)
+        if verbal is not None and not negated:
             self._settle()
         else:
             now.pending = None
         if anchors:
-            self.gather.place(anchors, name, region, spans)
+            self.gather.place(anchors, name, region, spans, negated=negated)
             now.placed = [*now.placed, *anchors]
         return end
 
@@ -231,27 +231,30 @@ class PlaceReader(StylePhraseReader):
         now = self.now
         target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
         extra = [*(now.pending.spans if now.pending else []), *spans_over(self.words[index:end])]
+        negated = self._denied(index)
         now.pending = None
-        self._traits(target, phrase.modifiers, extra)
+        self._traits(target, phrase.modifiers, extra, negated=negated)
         return end
 
     def _material(self, phrase: Phrase, index: int, end: int) -> int:
         now = self.now
         target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
         extra = [*(now.pending.spans if now.pending else []), *spans_over(self.words[index:end])]
+        negated = self._denied(index)
         now.pending = None
         found: list[Modifier] = [m for m in phrase.modifiers if m.kind == "material"]
         adjectives = [m.text for m in phrase.modifiers if m.kind != "material"]
         text = " ".join([*adjectives, *phrase.compound, phrase.head])
         if phrase.head:
             found.append(Modifier(text, phrase.lemma, "material", tuple(phrase.words)))
-        self._traits(target, found, extra)
+        self._traits(target, found, extra, negated=negated)
         while end + 1 < len(self.words) and self.words[end].tag == "CONJ":
             more = self.words[end + 1]
             if not is_in("materials", more.lower):
                 break
             extra = spans_over(self.words[end : end + 2])
-            self._traits(target, [Modifier(more.lower, more.lower, "material", (more,))], extra)
+            found = [Modifier(more.lower, more.lower, "material", (more,))]
+            self._traits(target, found, extra, negated=negated)
             end += 2
         return end
 
@@ -306,9 +309,10 @@ class PlaceReader(StylePhraseReader):
         if self._is_front(end):
             return self._front(phrase, name, index, end, opening)
         anchors, relation, verbal = self._anchored(name)
+        negated = self._denied(index)
         spans = [opening]
         if now.pending is not None:
-            if verbal is not None:
+            if verbal is not None and not negated:
                 self._settle(name)
             else:
                 spans = [*now.pending.spans, opening]
@@ -318,7 +322,7 @@ class PlaceReader(StylePhraseReader):
         elif now.joined and now.link is not None and now.link.kind == "prep" and name in SPATIAL:
             anchors = list(now.link.subjects) or anchors
         idle = relation in _IDLE_PREPOSITIONS
-        link = Link("prep", relation, [] if idle else anchors, spans, None)
+        link = Link("prep", relation, [] if idle else anchors, spans, None, negated)
         if phrase.pronoun:
             if phrase.pronoun in ("it", "him", "her"):
                 link.subjects = anchors = anchors[-1:]
@@ -370,7 +374,7 @@ class PlaceReader(StylePhraseReader):
         for subject in link.subjects[:8]:
             if subject not in (first, second):
                 relation = Relation(subject, first, link.name, "", list(link.spans))
-                relation.also = second
+                relation.also, relation.negated = second, link.negated
                 self.scene.relate(relation)
         now.last = [first] if second is None else [first, second]
         now.link = link

@@ -77,6 +77,7 @@ class Reading:
     absence: Absence | None = None
     lettering: Lettering | None = None
     carry: list[Span] = field(default_factory=list)
+    denied: bool = False
 
 
 def spans_over(words: Sequence[Word]) -> list[Span]:
@@ -131,10 +132,13 @@ class Gatherer:
             for index in objects:
                 self.scene.things[index].spans.extend(link.spans)
 
-    def place(self, subjects: Sequence[int], name: str, region: str, spans: list[Span]) -> None:
-        """Puts the subjects into a region of the picture."""
+    def place(
+        self, subjects: Sequence[int], name: str, region: str, spans: list[Span],
+        *, negated: bool = False,
+    ) -> None:  # fmt: skip
+        """Puts the subjects into a region of the picture, or keeps them out of it."""
         for subject in subjects[:_MOST_PAIRS]:
-            self.scene.relate(Relation(subject, None, name, region, list(spans)))
+            self.scene.relate(Relation(subject, None, name, region, list(spans), negated=negated))
 
     def own(self, link: Link, objects: Sequence[int], phrase: Phrase) -> bool:
         """Makes the objects parts or belongings of the subject; whether that was possible."""

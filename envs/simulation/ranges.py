@@ -49,7 +49,8 @@ class Ranges(Value):
         given: Share of episodes that begin with a picture.
         finish: Share of episodes with a finish.
         budgets: Share of episodes with a cap on spend.
-        cost_weights: Greatest lambda, reward per US dollar (log scale from 0.01; a third are 0).
+        cost_weights: Greatest lambda, reward per US dollar; a third are 0, the others evenly spread
+            by quality, 1 / (1 + lambda).
         step_penalty: What each step costs.
         max_steps: Fewest and most steps for each command; never fewer than 6 in all.
         feedback_gain: Least and greatest share of the failures of a retry that its being told what

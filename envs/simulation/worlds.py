@@ -373,21 +373,28 @@ def _draw_ease(rng: np.random.Generator, ranges: Ranges, parts: dict[str, Any]) 
     return ease
 
 
+def draw_cost_weights(rng: np.random.Generator, most: float, count: int) -> Floats:
+    """Lambdas from 0 to ``most``, (count,), evenly spread by quality, 1 / (1 + lambda).
+
+    Besides, a share :data:`FREE` of them is 0.
+    """
+    share = rng.random(count) * most / (1.0 + most)
+    weights: Floats = np.where(rng.random(count) < FREE, 0.0, share / (1.0 - share))
+    return weights
+
+
 def _draw_rules(
     rng: np.random.Generator, count: int, ranges: Ranges, parts: dict[str, Any]
 ) -> dict[str, Any]:
     number = parts["commands"].sum(axis=1)
     each = rng.integers(ranges.max_steps[0], ranges.max_steps[1] + 1, count)
-    weight = _log_between(rng, 0.01, ranges.cost_weights, count)
     dear = np.where(parts["experts"], parts["usd"], 0.0).max(axis=1)
     judging = _between(rng, 0.0, ranges.judgement_usd, count) * (rng.random(count) < 0.5)
     # A cap that allows between two and twenty of the dearest calls.
     cap = _between(rng, 2.0, 20.0, count) * (dear + judging) + 1e-6
     return {
         "max_steps": np.maximum(6, each * number),
-        "cost_weight": np.where(
-            rng.random(count) < FREE, 0.0, np.minimum(weight, ranges.cost_weights)
-        ),
+        "cost_weight": draw_cost_weights(rng, ranges.cost_weights, count),
         "judgement_cost": judging,
         "budget": np.where(rng.random(count) < ranges.budgets, cap, np.inf),
         "step_penalty": np.full(count, ranges.step_penalty),

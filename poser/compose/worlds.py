@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envs.episodes import LiveEpisodes
 from envs.rules import Rules
-from envs.simulation.worlds import FREE
+from envs.simulation.worlds import draw_cost_weights
 from experts.prices import billing, priced
 from policies.training.config import Stage, TrainingError
 from policies.training.worlds import MakeWorld, World, simulated_world
@@ -118,8 +118,7 @@ def _rules(stage: Stage) -> Callable[[np.random.Generator], Rules]:
     """
 
     def draw(rng: np.random.Generator) -> Rules:
-        share = rng.random() * stage.cost_weight / (1.0 + stage.cost_weight)
-        share *= rng.random() >= FREE
-        return stage.rules.model_copy(update={"cost_weight": float(share / (1.0 - share))})
+        (weight,) = draw_cost_weights(rng, stage.cost_weight, 1)
+        return stage.rules.model_copy(update={"cost_weight": float(weight)})
 
     return draw

@@ -242,5 +242,4 @@ class AttachReader(NounReader):
         if now.comma:
             target = target[-1:]
         if target and pending is None:
-            negated, now.denied = now.denied, False
-            self._traits(target, modifiers, [], negated=negated)
+            self._traits(target, modifiers, [], negated=self._verbless(index))

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from poser.decompose.denials import STATIC
 from poser.decompose.lexicon import is_in, word_set
-from poser.decompose.phrases import Verbal, read_modifiers, read_phrase, read_verbal
+from poser.decompose.phrases import Phrase, Verbal, read_modifiers, read_phrase, read_verbal
 from poser.decompose.places import PlaceReader
 from poser.decompose.prepositions import SPATIAL
 from poser.decompose.reading import Front, Link, Reading, animate, spans_over, verb_name
@@ -22,13 +23,6 @@ _LINKING = word_set("look appear seem remain stay become get feel turn")
 _PERCEIVE = word_set("see observe find notice view spot")
 _WISH = word_set("want need wish love imagine prefer like make draw")
 _PRESENT = word_set("show contain feature depict include display have portray present")
-_STATIC = word_set(
-    """
-    sit stand lie lay rest park place locate situate position set put hang lean perch mount
-    seat arrange float hover fly stack pile scatter nestle see find live kneel crouch squat sleep
-    exist
-    """
-)
 _SIDEWAYS = frozenset(("left of", "right of", "above", "below", "next to"))
 _TIGHT = frozenset(("at", "by", "above", "across", "through", "along", "around", "against"))
 _AIMED = word_set(
@@ -106,7 +100,7 @@ class ClauseReader(PlaceReader):
     def _existential(self, index: int) -> int:
         self._settle()
         now = self.now
-        now.link, now.last, now.subject = None, [], []
+        now.link, now.last, now.subject, now.none = None, [], [], False
         found = read_verbal(self.words, index + 1) if index + 1 < len(self.words) else None
         end = found[1] if found else index + 1
         negated = bool(found and found[0].negated)
@@ -178,8 +172,7 @@ class ClauseReader(PlaceReader):
             return index + 1
         verbal, end = found
         now = self.now
-        if now.denied:
-            now.denied, verbal.negated = False, not verbal.negated
+        self._denies(verbal)
         spans = spans_over(verbal.words)
         if verbal.base in _LINKING and not (end < len(self.words) and self._adjective_at(end)):
             linking = False
@@ -312,9 +305,11 @@ class ClauseReader(PlaceReader):
 
     def _nominal(self, index: int) -> int:
         """A noun phrase, or adjectives by themselves."""
-        if self._none_of(index):
-            self.now.denied = True
-            return index + 2
+        if taken := self._none_of(index):
+            return index + taken
+        if self._none_alone(index):
+            self.now.none = True
+            return self._noun(Phrase(words=[self.words[index]], pronoun="they"), index, index + 1)
         frame = self._frame(index)
         if frame:
             return frame
@@ -326,13 +321,6 @@ class ClauseReader(PlaceReader):
             self._predicate(index, modifiers)
             return end
         return index + 1
-
-    def _none_of(self, index: int) -> bool:
-        """Whether this is "none of the cats", "none of which": what is said of them is denied."""
-        if self.words[index].lower not in ("none", "neither") or index + 2 >= len(self.words):
-            return False
-        after = self.words[index + 2].tag
-        return self.words[index + 1].lower == "of" and after in ("DET", "POSS", "PRON", "REL")
 
     def _preposition(self, index: int) -> int:
         word = self.words[index]
@@ -362,7 +350,7 @@ class ClauseReader(PlaceReader):
             loose = name in SPATIAL and not passive
             if name == "at" and verbal.base not in _AIMED:
                 return list(pending.subjects), name, verbal
-            if loose and (name not in _TIGHT or verbal.base in _STATIC):
+            if loose and (name not in _TIGHT or verbal.base in STATIC):
                 return list(pending.subjects), name, verbal
             return list(pending.subjects), verb_name(verbal, name), None
         return list(pending.subjects or now.subject), name, None

@@ -96,11 +96,16 @@ class PlanBuilder(ThingBuilder):
         )
 
     def _relating(self, relation: Relation) -> str:
-        """The instruction; what is not to be left of something is moved to its right."""
+        """The instruction: an editor takes no "do not", so not left of something is right of it.
+
+        Unless more is said of where the two are to one another.
+        """
         if not relation.negated:
             return self.english.relating(relation)
-        opposite = _INVERSE.get(relation.name) if relation.object is not None else None
-        if opposite is None:
+        opposite = _INVERSE.get(relation.name)
+        pair = {relation.subject, relation.object}
+        about = [r for r in self.scene.relations if {r.subject, r.object} == pair]
+        if opposite is None or relation.object is None or len(about) > 1:
             return f"do not {self.english.relating(relation)}"
         return self.english.relating(replace(relation, name=opposite, negated=False))
 

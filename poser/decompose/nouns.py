@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from poser.decompose.denials import DenialReader
 from poser.decompose.lexicon import COLLECTIVE_COUNTS, is_in, word_set
 from poser.decompose.morphology import article, is_plural, verb_base
 from poser.decompose.phrases import Modifier, Phrase, Verbal, read_phrase
 from poser.decompose.reading import Link, Reading, spans_over
 from poser.decompose.scene import Loose, Span, Thing
-from poser.decompose.scenery import SceneryReader
 from poser.decompose.styles import names_style
 
 _FRAME_VERBS = ("BE", "VERB", "MODAL", "HAVE", "GER")
@@ -28,7 +28,7 @@ _BACKDROP = word_set("background backdrop")
 _NOT_ACTORS = frozenset(("color", "colour"))
 
 
-class NounReader(SceneryReader):
+class NounReader(DenialReader):
     """The part of reading a clause that takes noun phrases and phrases of place."""
 
     def _settle(self, place: str = "") -> None:
@@ -154,10 +154,11 @@ class NounReader(SceneryReader):
         spans = spans_over(self.words[index:end])
         if phrase.pronoun:
             return self._pronoun(phrase, end, spans)
-        not_one = phrase.count == 1 and index > 0 and self.words[index - 1].tag == "NEG"
-        if phrase.determiner == "no" and self._spoken_of(phrase, end):
-            phrase.determiner, self.now.denied = "each", True
-        elif phrase.determiner == "no" or not_one:
+        if phrase.determiner == "no" and (alike := self._spoken_of(phrase, end)):
+            self.now.none, phrase.determiner = True, "each"
+            if alike > 1:
+                phrase.determiner, phrase.count = "def", alike
+        elif phrase.determiner == "no" or self._not_one(phrase, index):
             return self._absent(phrase, end, spans)
         negated = self.now.pending is not None and self.now.pending.negated
         if negated and phrase.determiner in ("any", "indef", ""):
@@ -190,13 +191,6 @@ class NounReader(SceneryReader):
             return self._coloured(phrase, end, spans)
         things, end = self._resolve(phrase, end, spans)
         return self._attach(phrase, [t.index for t in things], end, spans)
-
-    def _spoken_of(self, phrase: Phrase, end: int) -> bool:
-        """Whether "no cup is ..." says something of cups that are there."""
-        said = end < len(self.words) and self.words[end].tag == "BE"
-        alike = [t for t in self.scene.things if t.head == phrase.lemma and t.role == "thing"]
-        others = any(w.lower in ("other", "more") for w in phrase.words)
-        return said and bool(alike) and not (others or phrase.modifiers or phrase.owner)
 
     def _settle_medium(self) -> None:
         self.now.pending = None
@@ -236,12 +230,6 @@ class NounReader(SceneryReader):
         self._traits(subjects, phrase.modifiers, spans)
         now.pending = None
         return end
-
-    def _denied(self, index: int) -> bool:
-        """Whether a place is where something is not: "is not on", "a cat, not on"."""
-        pending = self.now.pending
-        said = pending is not None and pending.negated and pending.kind in ("be", "verb")
-        return said or (index > 0 and self.words[index - 1].tag == "NEG")
 
     def _traits(
         self, subjects: Sequence[int], modifiers: Sequence[Modifier], extra: Sequence[Span],

@@ -78,8 +78,7 @@ class PlaceReader(StylePhraseReader):
         ):
             return self._in_colour(phrase, index, end)
         if phrase.lemma in ("color", "colour", "shape", "size", "nature") and not phrase.modifiers:
-            target = now.last or now.subject
-            for thing in self.gather.things(target[-1:]):
+            for thing in self.gather.things((now.last or now.subject)[-1:]):
                 thing.spans.extend(spans_over(self.words[index:end]))
             return end
         if word.lower == "without" or phrase.determiner == "no" or word.lower == "instead of":
@@ -95,14 +94,10 @@ class PlaceReader(StylePhraseReader):
 
     def _bare(self, index: int) -> int:
         """A preposition without a noun phrase: "in white", "on it", "in red and blue"."""
-        now = self.now
         modifiers, end = read_modifiers(self.words, index + 1, len(self.words))
         if not modifiers:
             return self._unsaid(index)
-        target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
-        extra = [*(now.pending.spans if now.pending else []), *spans_over(self.words[index:end])]
-        negated = self._denied(index)
-        now.pending = None
+        target, extra, negated = self._described(index, end)
         if target:
             self._traits(target, modifiers, extra, negated=negated)
         return end
@@ -192,10 +187,11 @@ class PlaceReader(StylePhraseReader):
             now.joined = now.comma = False
             return end
         anchors, _, verbal = self._anchored(name)
-        negated = self._denied(index)
+        negated = self._denied(index, verbal)
         if verbal is not None and not negated:
             self._settle()
         else:
+            spans = [*(now.pending.spans if now.pending else []), *spans]
             now.pending = None
         if anchors:
             self.gather.place(anchors, name, region, spans, negated=negated)
@@ -227,21 +223,21 @@ class PlaceReader(StylePhraseReader):
 
     # -- attributes --------------------------------------------------------------------------
 
-    def _in_colour(self, phrase: Phrase, index: int, end: int) -> int:
-        now = self.now
+    def _described(self, index: int, end: int) -> tuple[list[int], list[Span], bool]:
+        """What a phrase describes that ends the verb before it, where it says so, if it denies."""
+        now, negated = self.now, self._denied(index)
         target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
         extra = [*(now.pending.spans if now.pending else []), *spans_over(self.words[index:end])]
-        negated = self._denied(index)
         now.pending = None
+        return target, extra, negated
+
+    def _in_colour(self, phrase: Phrase, index: int, end: int) -> int:
+        target, extra, negated = self._described(index, end)
         self._traits(target, phrase.modifiers, extra, negated=negated)
         return end
 
     def _material(self, phrase: Phrase, index: int, end: int) -> int:
-        now = self.now
-        target = list(now.pending.subjects) if now.pending else list(now.last or now.subject)
-        extra = [*(now.pending.spans if now.pending else []), *spans_over(self.words[index:end])]
-        negated = self._denied(index)
-        now.pending = None
+        target, extra, negated = self._described(index, end)
         found: list[Modifier] = [m for m in phrase.modifiers if m.kind == "material"]
         adjectives = [m.text for m in phrase.modifiers if m.kind != "material"]
         text = " ".join([*adjectives, *phrase.compound, phrase.head])
@@ -253,8 +249,8 @@ class PlaceReader(StylePhraseReader):
             if not is_in("materials", more.lower):
                 break
             extra = spans_over(self.words[end : end + 2])
-            found = [Modifier(more.lower, more.lower, "material", (more,))]
-            self._traits(target, found, extra, negated=negated)
+            another = Modifier(more.lower, more.lower, "material", (more,))
+            self._traits(target, [another], extra, negated=negated)
             end += 2
         return end
 
@@ -309,8 +305,8 @@ class PlaceReader(StylePhraseReader):
         if self._is_front(end):
             return self._front(phrase, name, index, end, opening)
         anchors, relation, verbal = self._anchored(name)
-        negated = self._denied(index)
-        spans = [opening]
+        negated = self._denied(index, verbal)
+        goes_on, spans = now.joined or negated, [opening]
         if now.pending is not None:
             if verbal is not None and not negated:
                 self._settle(name)
@@ -319,7 +315,7 @@ class PlaceReader(StylePhraseReader):
                 now.pending = None
         elif now.link is not None and now.adjacent:
             anchors = self._chained(name, phrase, anchors)
-        elif now.joined and now.link is not None and now.link.kind == "prep" and name in SPATIAL:
+        elif goes_on and now.link is not None and now.link.kind == "prep" and name in SPATIAL:
             anchors = list(now.link.subjects) or anchors
         idle = relation in _IDLE_PREPOSITIONS
         link = Link("prep", relation, [] if idle else anchors, spans, None, negated)
@@ -333,6 +329,10 @@ class PlaceReader(StylePhraseReader):
             now.adjacent = True
             return end
         phrase_spans = spans_over(self.words[index + 1 : end])
+        if negated and self._no_such(phrase):
+            return self._absent(phrase, end, [*spans, *phrase_spans])
+        if negated and phrase.determiner == "indef":
+            phrase.determiner = "def"
         aimed = name == "at" and relation != "at"
         if not aimed and self._scenic(phrase, name, anchors):
             return self._scenery(phrase, end, [*spans, *phrase_spans])

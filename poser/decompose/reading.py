@@ -77,7 +77,7 @@ class Reading:
     absence: Absence | None = None
     lettering: Lettering | None = None
     carry: list[Span] = field(default_factory=list)
-    denied: bool = False
+    none: bool = False
 
 
 def spans_over(words: Sequence[Word]) -> list[Span]:

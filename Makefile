@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: compose test check unit format clean
 
 compose: $(VENV)/.core
-	$(BIN)/poser compose $(PROMPT) --search beam:4
+	$(BIN)/poser compose $(PROMPT) --search beam:6
 
 test: check unit
 

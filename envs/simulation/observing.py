@@ -16,7 +16,7 @@ from envs.layout import (
 )
 from envs.observation import MOST_DRAWS, MOST_STEPS, Observation, duration, money
 from envs.simulation.stepping import Frames, Simulation
-from envs.simulation.worlds import Bools, Floats, Ints, Worlds
+from envs.simulation.worlds import Floats, Ints
 
 Singles = NDArray[np.float32]
 
@@ -77,7 +77,8 @@ class SimulatedObservations:
         kept = worlds.kept_trials > 0
         about[:, :, _EXPERT["kept"]] = worlds.kept_successes / np.maximum(1, worlds.kept_trials)
         about[:, :, _EXPERT["kept_known"]] = kept
-        weight, costs = worlds.cost_weight, _costs(worlds)
+        weight = worlds.cost_weight
+        costs = (worlds.judgement_cost > 0.0) | (worlds.usd * experts > 0.0).any(axis=1)
         capped = costs & np.isfinite(worlds.budget)
         about[:, :, _EXPERT["usd_if_capped"]] = money(worlds.usd) * capped[:, None]
         about[:, :, _EXPERT["priced"]] = np.minimum(1.0, weight[:, None] * worlds.usd)
@@ -152,7 +153,7 @@ class SimulatedObservations:
         worlds = simulation.worlds
         steps = worlds.max_steps - simulation.step
         left = np.maximum(0.0, worlds.budget - simulation.spent)
-        capped = _costs(worlds) & np.isfinite(worlds.budget)
+        capped = rows[:, _CONTEXT["budget_known"]] > 0.0
         judging = simulation.critic_failures / simulation.rules.max_critic_failures
         for name, values in (
             ("steps_left", np.minimum(1.0, steps / MOST_STEPS)),
@@ -166,11 +167,6 @@ class SimulatedObservations:
             ("drawn", np.minimum(1.0, simulation.attempts[:, -1] / MOST_DRAWS)),
         ):
             rows[:, _CONTEXT[name]] = values
-
-
-def _costs(worlds: Worlds) -> Bools:
-    """Whether anything costs money, (N,)."""
-    return (worlds.judgement_cost > 0.0) | (worlds.usd * worlds.experts > 0.0).any(axis=1)
 
 
 def _off_champion(simulation: Simulation) -> Floats:

@@ -317,6 +317,7 @@ def _no_truth() -> PoserError:
 
 def identity_of(method: Method, case: Case, setting: Setting) -> str:
     """The key of an episode: a hash of all that it depends on."""
+    plan = content_hash(case.plan.to_dict())
     return content_hash(
-        {"format": 1, "method": method.identity, "case": case.id, **setting.identity}
+        {"format": 2, "method": method.identity, "case": case.id, "plan": plan, **setting.identity}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_the_same_command_repeats_nothing(tmp_path: Path) -> None:
     again = Studio(tmp_path).of(*METHODS)
     assert Studio(tmp_path).ledger.lines() == calls
     assert [r.scored for r in again] == [r.scored for r in first]
+
+
+def test_another_plan_of_a_prompt_is_played_anew(tmp_path: Path) -> None:
+    Studio(tmp_path).of("router")
+    studio = Studio(tmp_path)
+    case = studio.cases[0]
+    others = case.plan.model_copy(update={"decomposer": "another 2"})
+    studio.cases[0] = replace(case, plan=others)
+    began: list[int] = []
+
+    def told(_name: str, finished: int, _all: int) -> None:
+        began.append(finished)
+
+    studio.evaluation(told=told).of(["router"])
+    assert began == [len(studio.cases) - 1, len(studio.cases)]
 
 
 def test_a_killed_evaluation_goes_on(tmp_path: Path) -> None:

@@ -1,166 +1,168 @@
 """Whether a policy goes on calling a good expert after training with outages of it.
 
-    python benchmarks/outages.py [--steps N] [--expert ID] [--share P] [--quick] [--seed N]
-        [--json FILE]
+    python benchmarks/outages.py [--live] [--steps N] [--expert ID] [--share P]
+        [--prompts FOLDER] [--quick] [--seed N] [--json FILE]
 
-Three trainings in simulated worlds of the experts that ship: without failures; with a share of
-one expert's calls failing, which the update leaves out as it does with any outage; with the same
-failures learned from like bad work. Each policy then plays the same held-out episodes, in which
-nothing fails.
+Three trainings: without failures; with a share of one expert's calls failing, which the update
+leaves out as it does with any outage; with the same failures learned from like bad work. Each
+policy then plays the same held-out episodes, in which nothing fails.
+
+They are trained in simulated worlds of the experts that ship. With --live the three begin as one,
+trained in such worlds without failures, and go on on live pixels, in which the expert fails; for
+these there must be prompts: python -m experts.pocket.prompts --split train --n 300 --texts
+training/prompts
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import numpy as np
 from machine import arguments, describe, write
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from outages_worlds import SURE, Counted, live_worlds, worlds
 
-from envs.layout import Layout
-from envs.simulation import KnownExperts
-from envs.simulation.vector import SimulatedVecEnv
+from critic.vqa import VqaCritic
 from experts.registry import Registry, load_registry
-from policies.export import load_policy
-from policies.training.config import Stage, TrainConfig, checked
-from policies.training.run import Training
+from policies.scorer import Scorer
+from policies.training.checkpoint import Checkpoint
+from policies.training.config import TrainConfig, checked
+from policies.training.run import CHECKPOINT, SilentWatcher, Training
 from policies.training.validation import greedy, play
-from policies.training.worlds import MakeWorld, World
+from policies.training.worlds import MakeWorld
+from poser.core.errors import PoserError
+
+SIMULATED = 98_304
+"""Simulated steps, also those before live ones."""
 
 ARMS = ("none", "left out", "learned from")
-SURE = {"outage": 0.0, "refusal": 0.0, "critic_outage": 0.0}
-"""Nothing else fails."""
 
 
-@dataclass(frozen=True)
-class Flaky(KnownExperts):
-    """The experts of a registry, of which one fails.
+class LastWeights(SilentWatcher):
+    """Keeps the weights of the last leg, whether they are the best or not."""
 
-    Attributes:
-        column: Which.
-        share: Of its calls, in [0, 1].
-    """
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.policy = folder, Checkpoint().policy
 
-    column: int = 0
-    share: float = 0.0
-
-    def parts(self, *drawn: Any) -> dict[str, Any]:
-        """See :class:`KnownExperts`."""
-        parts = KnownExperts.parts(self, *drawn)
-        parts["outage"][:, self.column] = self.share
-        return parts
-
-
-class Counted(VecEnvWrapper):
-    """Counts the calls of each expert."""
-
-    def __init__(self, venv: VecEnv, layout: Layout) -> None:
-        super().__init__(venv)
-        self.layout, self.calls = layout, Counter[int]()
-
-    def reset(self) -> Any:
+    def leg(self, figures: Mapping[str, Any]) -> None:
         """See the base class."""
-        return self.venv.reset()
-
-    def step_async(self, actions: np.ndarray) -> None:
-        """See the base class."""
-        called = actions[actions < self.layout.revert] % self.layout.max_experts
-        self.calls.update(called.tolist())
-        self.venv.step_async(actions)
-
-    def step_wait(self) -> Any:
-        """See the base class."""
-        return self.venv.step_wait()
+        self.policy = Checkpoint.load(self.folder / CHECKPOINT).policy
 
 
-class Untold(VecEnvWrapper):
-    """Does not tell which steps failed for reasons of infrastructure."""
-
-    def reset(self) -> Any:
-        """See the base class."""
-        return self.venv.reset()
-
-    def step_wait(self) -> Any:
-        """See the base class."""
-        observation, rewards, dones, infos = self.venv.step_wait()
-        told = [{**info, "infrastructure_failure": False} for info in infos]
-        return observation, rewards, dones, told
-
-
-def worlds(registry: Registry, column: int, share: float, *, told: bool) -> MakeWorld:
-    """Worlds in which one expert fails in training, and none in validation."""
-
-    def make(stage: Stage, layout: Layout, count: int, *, held_out: bool) -> World:
-        known = Flaky(registry, registry.tables, column, 0.0 if held_out else share)
-        venv = SimulatedVecEnv(count, layout, stage.ranges, rules=stage.rules, known=known)
-        return World(venv if told else Untold(venv), tuple(registry))
-
-    return make
-
-
-def config_of(steps: int, seed: int) -> TrainConfig:
-    """One stage in worlds of the registry, in which nothing else fails."""
-    stage = {
-        "name": "registry", "world": "simulated", "experts": "registry", "steps": steps,
+def config_of(options: Namespace) -> TrainConfig:
+    """One stage in worlds of the registry, in which nothing else fails; one on live pixels."""
+    live, quick = options.live, options.quick
+    simulated = (4_096 if quick else SIMULATED) if live else options.steps
+    envs, rollout = (2, 8) if live and quick else (16, 32)  # the former of the live stage
+    updates = min(8, -(-simulated // (64 * rollout)))  # of a leg: a short training is one leg
+    stages: list[dict[str, Any]] = [{
+        "name": "registry", "world": "simulated", "experts": "registry", "steps": simulated,
         "envs": 64, "rate": 5.0e-4, "entropy": 0.01, "ranges": {"step_penalty": 0.003, **SURE},
-    }  # fmt: skip
-    updates = min(8, -(-steps // 2048))  # of a leg: a short training is one leg
+        "updates": updates,
+    }]  # fmt: skip
+    if live:
+        stages.append({
+            "name": "pixels", "world": "pixels", "steps": options.steps, "envs": envs,
+            "updates": -(-options.steps // (rollout * envs)), "rate": 2.0e-4, "entropy": 0.005,
+            "prompts": [str(options.prompts)],
+        })  # fmt: skip
     return checked(
-        {"seed": seed, "max_commands": 16, "max_experts": 16, "updates": updates, "stages": [stage],
-         "validation": {"episodes": 256}, "ppo": {"rollout": 32, "batch": 512, "epochs": 4}},
+        {"seed": options.seed, "max_commands": 16, "max_experts": 16, "stages": stages,
+         "validation": {"episodes": (1 if quick else 64) if live else 256},
+         "ppo": {"rollout": rollout, "batch": 512, "epochs": 4}},
         "this benchmark",
     )  # fmt: skip
 
 
-def measured(
-    config: TrainConfig, make: MakeWorld, episodes: int, column: int, folder: Path
-) -> dict[str, Any]:
-    """Trains, and plays what came of it where nothing fails."""
+def trained(
+    config: TrainConfig, make: MakeWorld, folder: Path, begun: Path | None
+) -> tuple[Scorer, float]:
+    """What a training ends with, and its minutes; with ``begun`` it goes on from that folder."""
     began = time.perf_counter()
-    Training(config, folder, make).run()
-    seconds = time.perf_counter() - began
-    scorer, _ = load_policy(folder / "policy")
-    world = make(config.stages[0], config.layout, episodes, held_out=True)
+    if begun is not None:
+        shutil.copytree(begun, folder)
+    last = LastWeights(folder)
+    Training(config, folder, make, live=begun is not None, watcher=last).run(
+        resume=begun is not None
+    )
+    scorer = Scorer(config.shape)
+    assert last.policy is not None
+    scorer.load_state_dict(last.policy)
+    return scorer.eval(), (time.perf_counter() - began) / 60
+
+
+def measured(
+    config: TrainConfig, scorer: Scorer, make: MakeWorld, episodes: int, column: int
+) -> dict[str, float]:
+    """Plays a policy where nothing fails: what came of it, and an expert's share of the calls."""
+    world = make(config.stages[-1], config.layout, episodes, held_out=True)
     counted = Counted(world.venv, config.layout)
-    found: Mapping[str, float] = play(greedy(scorer), counted, 10_007 + config.seed)
-    share = counted.calls[column] / max(1, counted.calls.total())
-    return {"share": share, "seconds": seconds, **found}
+    found = play(greedy(scorer), counted, 10_007 + config.seed)
+    counted.close()
+    world.close()
+    return {"share": counted.calls[column] / max(1, counted.calls.total()), **found}
+
+
+def arms(registry: Registry, options: Namespace, folder: Path) -> Iterator[tuple[str, dict]]:
+    """Trains and measures each; with --live also what they begin with."""
+    config, column = config_of(options), list(registry).index(options.expert)
+    episodes = (1 if options.live else 128) if options.quick else (256 if options.live else 1024)
+    judge, begun = VqaCritic(), None
+
+    def row(scorer: Scorer, make: MakeWorld, minutes: float) -> dict[str, float]:
+        found = measured(config, scorer, make, episodes, column)
+        return {"minutes": minutes, **found}
+
+    def live(share: float, told: bool) -> MakeWorld:
+        return live_worlds(registry, judge, options.expert, share, options.seed, told=told)
+
+    if options.live:
+        begun = folder / "begun"
+        scorer, minutes = trained(config, worlds(registry, column, 0.0, told=True), begun, None)
+        yield "before any live step", row(scorer, live(0.0, True), minutes)
+    for arm in ARMS:
+        share, told = 0.0 if arm == "none" else options.share, arm != "learned from"
+        make = live(share, told) if options.live else worlds(registry, column, share, told=told)
+        scorer, minutes = trained(config, make, folder / arm, begun)
+        yield arm, row(scorer, make, minutes)
 
 
 def main() -> None:
     """Trains three times and prints what each policy makes of the expert."""
     parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, help="of each training; 98304, quick 4096")
+    parser.add_argument("--live", action="store_true", help="outages on live pixels")
+    parser.add_argument("--steps", type=int,
+        help="of each training, with --live those on live pixels; 98304 and 4096")  # fmt: skip
     parser.add_argument("--expert", default="pocket/adder", help="which one fails")
     parser.add_argument("--share", type=float, default=0.2, help="of its calls")
+    parser.add_argument("--prompts", type=Path, default=Path("training/prompts"), metavar="FOLDER",
+        help="of live training; every fifth is held out")  # fmt: skip
     options = parser.parse_args()
-    steps = options.steps or (4_096 if options.quick else 98_304)
-    episodes = 128 if options.quick else 1024
-    print(f"{describe()}\n{steps} steps, seed {options.seed}; {options.share:.0%} of the calls of "
-          f"{options.expert} fail\n\n| failures in training | share of calls | return | Phi "
-          "| length | minutes |\n|---|---|---|---|---|---|")  # fmt: skip
+    usual = (16 if options.quick else 4_096) if options.live else SIMULATED
+    options.steps = options.steps or (min(usual, 4_096) if options.quick else usual)
+    print(f"{describe()}\n{options.steps} {'live ' if options.live else ''}steps, seed "
+          f"{options.seed}; {options.share:.0%} of the calls of {options.expert} fail\n\n"
+          "| failures in training | share of calls | return | Phi | length | minutes |\n"
+          "|---|---|---|---|---|---|")  # fmt: skip
     found: dict[str, Any] = {}
     with load_registry() as registry, tempfile.TemporaryDirectory() as scratch:
-        column = list(registry).index(options.expert)
-        for arm in ARMS:
-            share = 0.0 if arm == "none" else options.share
-            make = worlds(registry, column, share, told=arm != "learned from")
-            config, folder = config_of(steps, options.seed), Path(scratch) / arm
-            found[arm] = one = measured(config, make, episodes, column, folder)
-            print(f"| {arm} | {one['share']:.3f} | {one['return']:.3f} ({one['return_error']:.3f}) "
-                  f"| {one['phi']:.3f} | {one['length']:.1f} | {one['seconds'] / 60:.1f} |",
-                  flush=True)  # fmt: skip
-    write(options.json, {"steps": steps, "expert": options.expert, "arms": found})
+        try:
+            for arm, one in arms(registry, options, Path(scratch)):
+                found[arm] = one
+                print(f"| {arm} | {one['share']:.3f} | {one['return']:.3f} "
+                      f"({one['return_error']:.3f}) | {one['phi']:.3f} | {one['length']:.1f} "
+                      f"| {one['minutes']:.1f} |", flush=True)  # fmt: skip
+        except PoserError as error:
+            raise SystemExit(f"poser: {error}") from None
+    write(options.json, {"steps": options.steps, "expert": options.expert, "arms": found})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from poser.decompose import RuleDecomposer
 if TYPE_CHECKING:
     import numpy as np
 
+    from critic.vqa import VqaCritic
     from envs.layout import Layout
+    from experts.base import Expert
     from experts.registry import Registry
     from poser.core.plan import Plan
 
@@ -42,8 +44,20 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
     from critic.vqa import POCKET, VqaCritic
     from experts.registry import load_registry
 
-    registry = load_registry(registry_files)
-    judge = VqaCritic(critic or POCKET)
+    return worlds_with(load_registry(registry_files), VqaCritic(critic or POCKET))
+
+
+def worlds_with(
+    registry: Registry, judge: VqaCritic, expert: Callable[[str], Expert] | None = None
+) -> MakeWorld:
+    """The same with what is loaded already.
+
+    Args:
+        registry: The experts.
+        judge: The critic.
+        expert: Finds an expert by its id; ``None`` for the registry's own way.
+    """
+    found = expert or registry.expert
 
     def make(stage: Stage, layout: Layout, count: int, *, held_out: bool) -> World:
         if stage.world == "simulated":
@@ -57,7 +71,7 @@ def live_worlds(registry_files: Sequence[Path] = (), critic: Path | None = None)
         episodes = LiveEpisodes(
             plans=plans,
             registry=specs,
-            expert=billing(registry.expert, specs),
+            expert=billing(found, specs),
             critic=judge,
             rules=_rules(stage),
             tables=registry.tables,

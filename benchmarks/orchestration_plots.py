@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def _by_requirements(table: Mapping[str, Any], ours: str, path: Path) -> Path:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("requirements of the prompt", color=_INK)
     axes.set_ylabel("share of them fulfilled", color=_INK)
-    axes.set_ylim(0, 1.02)
+    lowest = min(v for row in table["methods"] for v in row.get("by_number", {0: 0.0}).values())
+    axes.set_ylim(max(0.0, lowest - 0.05), 1.02)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     figure.savefig(path, dpi=160)
     return path
@@ -145,28 +147,40 @@ def _experts(row: Mapping[str, Any], path: Path) -> Path:
 
 
 def _learning(logs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> Path:
-    """Return on held-out episodes during training, one line for each run; stages follow on."""
-    figure, axes = _figure()
-    for name, log in logs.items():
-        points = _points(log)
-        if points:
-            axes.plot([x for x, _ in points], [y for _, y in points], linewidth=1.4, label=name)
-    axes.set_xlabel("steps of training", color=_INK)
-    axes.set_ylabel("return on held-out episodes", color=_INK)
+    """Return on held-out episodes during training, one line for each run.
+
+    Each stage has a panel of its own, as the returns of two worlds cannot be compared.
+    """
+    from matplotlib.figure import Figure
+
+    stages = list(dict.fromkeys(line["stage"] for log in logs.values() for line in log))
+    figure = Figure(figsize=(2.4 + 2.6 * len(stages), 3.8), facecolor="white", layout="constrained")
+    panels = figure.subplots(1, len(stages), squeeze=False)[0]
+    for stage, axes in zip(stages, panels, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(colors=_MUTED)
+        axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+        axes.locator_params(axis="x", nbins=4)
+        for name, log in logs.items():
+            steps, returns = _points(log, stage)
+            label = name if axes is panels[0] else None
+            axes.plot(steps, returns, linewidth=1.4, marker="o", markersize=3, label=label)
+        axes.set_title(f"stage {stage}", color=_INK, fontsize=10)
+    panels[0].set_ylabel("return on held-out episodes", color=_INK)
+    figure.supxlabel("thousands of steps of the stage", color=_INK, fontsize=10)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     figure.savefig(path, dpi=160)
     return path
 
 
-def _points(log: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
-    """Steps of all stages so far, and the return of the validation."""
-    found: list[tuple[float, float]] = []
-    before, last = 0.0, 0.0
-    for line in log:
-        steps = float(line.get("steps", 0))
-        if steps < last:  # another stage, counted anew
-            before += last
-        last = steps
-        if "validation/return" in line:
-            found.append((before + steps, float(line["validation/return"])))
-    return found
+def _points(log: Sequence[Mapping[str, Any]], stage: str) -> tuple[list[float], list[float]]:
+    """Thousands of steps of a stage, and the return of each validation in it."""
+    before = max((line["steps"] for line in _until(log, stage)), default=0)
+    ours = [line for line in log if line["stage"] == stage and "validation/return" in line]
+    steps = [(line["steps"] - before) / 1000 for line in ours]
+    return steps, [line["validation/return"] for line in ours]
+
+
+def _until(log: Sequence[Mapping[str, Any]], stage: str) -> Iterator[Mapping[str, Any]]:
+    """The lines before a stage."""
+    return takewhile(lambda line: line["stage"] != stage, log)

@@ -64,7 +64,9 @@ def main() -> None:
     outside = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(prompts):
-            brief = Brief(path.read_text(), Path(folder), seed=options.seed + number)
+            brief = Brief(
+                path.read_text(), Path(folder), policy="router", seed=options.seed + number
+            )
             composer = composer_for(begin(brief))
             clock = Clock(composer)
             composer.observer = clock

@@ -175,7 +175,9 @@ def _composed(cases: Sequence[Case], seed: int) -> list[Made]:
     made: list[Made] = []
     for number, case in enumerate(cases):
         with tempfile.TemporaryDirectory() as folder:
-            brief = Brief(case.text, Path(folder), seed=seed + number, finish=False)
+            brief = Brief(
+                case.text, Path(folder), policy="router", seed=seed + number, finish=False
+            )
             run = begin(brief)
             began = time.perf_counter()
             episode = composer_for(run).compose()

@@ -80,16 +80,17 @@ def train(
     from poser.cli.train_view import watch_training
 
     training = Training(asked, folder, live=live, device=device)
-    if registry or (live and any(s.world == "pixels" for s in asked.stages)):
-        from poser.compose.worlds import live_worlds
-
-        training.make_world = live_worlds(registry_files(registry), critic)
-    if any(s.usd_per_second for s in asked.stages):
+    pixels = live and any(s.world == "pixels" for s in asked.stages)
+    if registry or pixels or any(s.experts == "registry" for s in asked.stages):
+        from critic.vqa import POCKET, VqaCritic
         from experts.registry import load_registry
         from policies.training.worlds import check_prices
+        from poser.compose.worlds import check_room, worlds_with
 
-        with load_registry(registry_files(registry)) as specs:
-            check_prices(asked, specs, live=live)
+        experts = load_registry(registry_files(registry))
+        check_prices(asked, experts, live=live)
+        check_room(asked, experts, live=live)
+        training.make_world = worlds_with(experts, VqaCritic(critic or POCKET))
     with watch_training(quiet=quiet) as watcher:
         training.watcher = watcher
         given = [part for path in registry or () for part in ("--registry", str(path))]

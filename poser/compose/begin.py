@@ -37,7 +37,7 @@ class Brief:
         image: Picture to start from.
         mask: Mask over it, white where it may change.
         registry: Registry files merged over the built-in experts.
-        policy: Name of the policy, or the folder of a trained one.
+        policy: Name of the policy, or the folder of a trained one; the one that ships unless given.
         search: The search that it proposes for (``beam:3``, ``best-of:4``); empty for none.
         quality: From cheap (0) to good (1), for a trained policy; ``None`` to care for the picture
             alone.
@@ -58,7 +58,7 @@ class Brief:
     image: Path | None = None
     mask: Path | None = None
     registry: tuple[Path, ...] = ()
-    policy: str = "router"
+    policy: str = "learned"
     search: str = ""
     quality: float | None = None
     max_steps: int | None = None

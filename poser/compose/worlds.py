@@ -10,7 +10,7 @@ from envs.episodes import LiveEpisodes
 from envs.rules import Rules
 from envs.simulation.worlds import draw_cost_weights
 from experts.prices import billing, priced
-from policies.training.config import Stage, TrainingError
+from policies.training.config import Stage, TrainConfig, TrainingError
 from policies.training.worlds import MakeWorld, World, simulated_world
 from poser.compose.finishing import with_finish
 from poser.compose.inputs import read_prompt
@@ -96,6 +96,37 @@ def worlds_with(
     return make
 
 
+def check_room(config: TrainConfig, registry: Registry, *, live: bool) -> None:
+    """Finds out before the first stage whether a later one has room for experts and prompts.
+
+    Args:
+        config: What is to be trained.
+        registry: The experts of stages that do not draw them.
+        live: Whether stages with pixels are run.
+
+    Raises:
+        TrainingError: There are more experts, or a prompt has more commands, than places; or there
+            are no prompts.
+        InvalidPromptError: A prompt cannot be used.
+    """
+    for stage in config.stages:
+        pixels = live and stage.world == "pixels"
+        if (pixels or stage.experts == "registry") and len(registry) > config.max_experts:
+            raise TrainingError(
+                f"stage {stage.name!r}: there are {len(registry)} experts, and max_experts is "
+                f"{config.max_experts}",
+                remedy="raise max_experts, or switch experts off",
+            )
+        for path in prompt_files(stage) if pixels else ():
+            needed = len(_plan(path, registry).commands)
+            if needed > config.max_commands:
+                raise TrainingError(
+                    f"stage {stage.name!r}: the plan of {path} has {needed} commands, and "
+                    f"max_commands is {config.max_commands}",
+                    remedy="raise max_commands, or leave this prompt out",
+                )
+
+
 def prompt_files(stage: Stage) -> list[Path]:
     """The prompts of a stage: its files, and the ``.txt`` files of its folders, in their order.
 
@@ -120,9 +151,12 @@ def _plans(stage: Stage, registry: Registry, held_out: bool) -> list[Plan]:
     files = prompt_files(stage)
     if len(files) >= HELD_OUT:
         files = [f for n, f in enumerate(files) if (n % HELD_OUT == HELD_OUT - 1) == held_out]
-    decomposer = RuleDecomposer()
-    specs = [registry[i] for i in registry]
-    return [with_finish(decomposer.decompose(read_prompt(str(f))), specs) for f in files]
+    return [_plan(path, registry) for path in files]
+
+
+def _plan(path: Path, registry: Registry) -> Plan:
+    plan = RuleDecomposer().decompose(read_prompt(str(path)))
+    return with_finish(plan, [registry[i] for i in registry])
 
 
 def _rules(stage: Stage) -> Callable[[np.random.Generator], Rules]:

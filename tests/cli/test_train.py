@@ -57,6 +57,35 @@ def test_what_is_wrong_is_one_line(
     assert "Traceback" not in ended.stderr
 
 
+def test_what_a_later_stage_has_no_room_for_is_found_first(poser: Poser, tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("A red car, a blue dog, two green cats and a yellow bird.")
+    live = "  - {name: live, world: pixels, steps: 32, envs: 2, prompts: [long.txt]}\n"
+    (tmp_path / "live.yaml").write_text(TINY.replace("max_experts: 3", "max_experts: 16") + live)
+    ended = poser("train", "--config", "live.yaml", "--live")
+    assert ended.returncode == 2
+    assert "long.txt has 9 commands, and max_commands is 4" in ended.stderr
+    (tmp_path / "few.yaml").write_text(TINY + live)
+    ended = poser("train", "--config", "few.yaml", "--live")
+    assert ended.returncode == 2
+    assert "11 experts, and max_experts is 3" in ended.stderr
+    assert not (tmp_path / "training").exists()
+
+
+def test_the_experts_of_the_variable_are_those_trained_with(
+    poser: Poser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = "experts:\n" + "".join(
+        f"  - {{id: pocket/{name}, enabled: false}}\n"
+        for name in ("counter", "layout", "editor", "scenery", "stylist")
+    )
+    (tmp_path / "mine.yaml").write_text(off)
+    monkeypatch.setenv("POSER_REGISTRY", str(tmp_path / "mine.yaml"))
+    text = TINY.replace("envs: 4", "envs: 4, experts: registry").replace("experts: 3", "experts: 6")
+    (tmp_path / "tiny.yaml").write_text(text)
+    ended = poser("train", "--config", "tiny.yaml", "--out", "t")
+    assert ended.returncode == 0, ended.stderr  # 11 experts would have no room
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

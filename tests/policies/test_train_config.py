@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from envs.rules import Rules
-from envs.simulation import draw_worlds
+from envs.simulation import Ranges, draw_worlds
+from experts.registry import load_registry
 from policies.training.config import TrainingError, read_config
 from policies.training.worlds import check_prices
+from poser.compose.worlds import check_room
 from poser.core.errors import RegistryError
 from poser.core.expert import Cost, ExpertSpec
 
@@ -27,6 +30,23 @@ def test_the_example_is_valid() -> None:
     assert config.stages[1].usd_per_second == config.stages[2].usd_per_second > 0.0
     assert Path(config.stages[2].prompts[0]).is_absolute()
     assert config.shape.image_dim == config.layout.image_dim == 48
+
+
+def test_its_prompts_have_room_in_it() -> None:
+    config = read_config(ROOT / "examples" / "train.yaml")
+    with load_registry() as registry:
+        check_room(config, registry, live=True)
+
+
+def test_the_docs_name_every_range() -> None:
+    docs = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", docs.split("### Ranges")[1], re.MULTILINE))
+    ranges = Ranges().to_dict()
+    shown = {
+        key: " to ".join(f"{v:g}" for v in (value if isinstance(value, list) else [value]))
+        for key, value in ranges.items()
+    }
+    assert told == shown
 
 
 def test_steps_are_rounded_up_to_whole_legs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from envs.rules import Rules
 from envs.state import State
-from envs.transition import apply, begin, revived
+from envs.transition import apply, begin, revived, with_rules
 from poser.core.critique import Critique
 from poser.core.expert import ExpertSpec
 from poser.core.picture import ImageRef
@@ -49,4 +49,6 @@ def replay(
         if state.end is not None:
             state = revived(state, registry)
         state, _ = apply(state, record.action, record.outcome, record.critique, registry)
+    if state.step in changes and changes[state.step] != state.rules:
+        return with_rules(state, changes[state.step], registry)
     return state

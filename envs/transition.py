@@ -129,6 +129,16 @@ def revived(state: State, registry: Mapping[str, ExpertSpec]) -> State:
     return replace(fresh, end=end_of(fresh, registry))
 
 
+def with_rules(state: State, rules: Rules, registry: Mapping[str, ExpertSpec]) -> State:
+    """A state by other rules, between two steps; it may end by them, or be revived."""
+    changed = replace(state, rules=rules)
+    if state.end is None:
+        return replace(changed, end=end_of(changed, registry))
+    if interrupted(state) or state.end in ("out_of_budget", "out_of_steps"):
+        return revived(changed, registry)
+    return changed
+
+
 def failed(
     outcome: ExpertResult | ExpertFailure | None, critique: Critique | CriticFailure | None
 ) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -207,7 +208,11 @@ def compose(
 
 
 def _drive(composer: Composer, run: Run) -> EpisodeRecord:
-    again = f"go on with: poser compose --resume {run.folder}"
+    again = f"go on with: poser compose --resume {shlex.quote(str(run.folder))}"
+    if composer.budget is not None:
+        again += f" --budget {composer.budget:g}"
+    if composer.max_steps is not None:
+        again += f" --max-steps {composer.max_steps}"
     try:
         return composer.compose()
     except (KeyboardInterrupt, click.Abort):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.base import Critic
 from envs.calling import Caller
+from envs.rules import Rules
 from envs.state import State
-from envs.transition import interrupted, revived
+from envs.transition import interrupted, revived, with_rules
 from experts.base import Expert
 from experts.prices import billing
 from policies.base import Policy
@@ -21,10 +22,10 @@ from poser.compose.branches import Branches
 from poser.compose.graph import Chooser, Nodes, build_graph
 from poser.compose.searching import Following, Searching
 from poser.compose.settings import Settings
-from poser.compose.view import change_rules, view_of
+from poser.compose.view import change_rules, start_of, view_of
 from poser.core.capability import CapabilityTable
 from poser.core.errors import BudgetError
-from poser.core.expert import ExpertSpec
+from poser.core.expert import ExpertRequest, ExpertResult, ExpertSpec
 from poser.core.record import EpisodeRecord
 from poser.report.html import render_report
 from poser.report.observer import Observer, SilentObserver
@@ -93,7 +94,7 @@ class Composer:
         """
         with self.run.locked():
             episode = self.run.episode()
-            if episode is not None and self.budget is None and self.max_steps is None:
+            if episode is not None and not self._changing and not self._unsettled(episode):
                 return episode
             with checkpointing(self.run.checkpoint_path):
                 self._drive()
@@ -129,23 +130,65 @@ class Composer:
                 return
             stood = State.from_dict(values["state"])
             self.run.rewind(stood.step)
+            wished = replace(
+                stood, rules=self._rules(stood, self._committed(values, snapshot.next))
+            )
+            nodes.observer.planned(stood.plan, wished, nodes.notes(stood.plan))
+            if wished.rules != stood.rules and self._under_way(values, snapshot.next):
+                # What is paid for is accounted for, by the rules that it was chosen by.
+                graph.invoke(None, config, interrupt_before=["choose", "finish"], durability="sync")
+                snapshot = graph.get_state(config)
+                stood = State.from_dict(snapshot.values["state"])
             state = self._renewed(stood)
-            nodes.observer.planned(state.plan, state, nodes.notes(state.plan))
             if state.end is not None and not snapshot.next:
                 self._finish(state)
                 return
             if state != stood:
                 self.run.episode_path.unlink(missing_ok=True)
-                judging = "judge" in snapshot.next and values.get("outcome") is not None
-                update = {"state": state.to_dict()}
-                graph.update_state(config, update, as_node="call" if judging else "judge")
+                graph.update_state(config, {"state": state.to_dict()}, as_node="judge")
             graph.invoke(None, config, durability="sync")
 
-    def _renewed(self, state: State) -> State:
-        """The state to go on from: with new rules if asked, and after an outage a new chance."""
-        rules = state.rules
+    @property
+    def _changing(self) -> bool:
+        return self.budget is not None or self.max_steps is not None
+
+    def _unsettled(self, episode: EpisodeRecord) -> bool:
+        """Whether rules were changed at the end of an episode, and perhaps not yet gone on by."""
+        start = start_of(self.run)
+        return start is not None and len(episode.steps) in start.changes
+
+    def _under_way(self, values: Mapping[str, Any], following: Sequence[str]) -> bool:
+        """Whether the step that a run stands in has been paid for, or in part."""
+        if "judge" in following:
+            return values.get("outcome") is not None
+        return "call" in following and self._recorded(values) is not None
+
+    def _recorded(self, values: Mapping[str, Any]) -> ExpertResult | None:
+        """The result of the call under way, where a process died before it could note it."""
+        assert self.caller is not None, "made with the nodes"
+        request = ExpertRequest.model_validate(values["request"])
+        return self.caller.recorded(request, int(values["state"]["step"]))
+
+    def _committed(self, values: Mapping[str, Any], following: Sequence[str]) -> float:
+        """US dollars that the step under way has cost, or will by its judgement."""
+        if not self._under_way(values, following):
+            return 0.0
+        outcome = values.get("outcome") if "judge" in following else None
+        result = self._recorded(values) if outcome is None else None
+        cost = float(outcome["cost"]) if outcome is not None else result.cost if result else 0.0
+        return cost + self.critic.cost
+
+    def _rules(self, state: State, committed: float = 0.0) -> Rules:
+        """The rules to go on by: those asked for, else those noted for this step.
+
+        They are noted before the checkpoint has them, so that a process that died in between is
+        gone on with as it was told.
+        """
+        start = start_of(self.run)
+        rules = start.changes.get(state.step, state.rules) if start else state.rules
         if self.budget is not None:
-            spent = max(state.spent, self._searching.spent if self._searching else 0.0)
+            spent = state.spent + committed
+            spent = max(spent, self._searching.spent if self._searching else 0.0)
             if self.budget < spent:
                 raise BudgetError(
                     f"{money(spent)} of the run's budget is spent already",
@@ -154,13 +197,17 @@ class Composer:
             rules = rules.model_copy(update={"budget": self.budget})
         if self.max_steps is not None:
             rules = rules.model_copy(update={"max_steps": max(self.max_steps, state.step)})
-        renewed = replace(state, rules=rules)
+        return rules
+
+    def _renewed(self, state: State) -> State:
+        """The state to go on from: with new rules if asked, and after an outage a new chance."""
+        rules = self._rules(state)
         if rules != state.rules:
             change_rules(self.run, state.step, rules)
-        short = state.end in ("out_of_budget", "out_of_steps") or self._stopped_for_budget(state)
-        if interrupted(state) or short:
-            return revived(renewed, self.specs)
-        return renewed
+            state = with_rules(state, rules, self.specs)
+        if interrupted(state) or self._stopped_for_budget(state):
+            return revived(state, self.specs)
+        return state
 
     def _stopped_for_budget(self, state: State) -> bool:
         """Whether a search stopped for want of budget, and is given more."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from poser.compose.view import load_view
+from envs.state import State
+from policies.base import Decision
+from poser.compose.view import change_rules, load_view
+from poser.core.action import Action, Call, Stop
 from poser.core.errors import RunLockedError
+from poser.core.expert import Cost, ExpertSpec
 from poser.core.record import EpisodeRecord, StepRecord
 from poser.store import Run
-from tests.compose.fakes import KillAt, Ledger, fake_composer, fake_run
+from poser.store.calls import DiskCallRecord
+from tests.compose.fakes import DRAW, EDIT, KillAt, Ledger, fake_composer, fake_run
 
 FORK = multiprocessing.get_context("fork")
 
@@ -119,3 +126,95 @@ def test_a_second_process_on_the_same_run_is_kept_out(tmp_path: Path) -> None:
     with run.locked(), pytest.raises(RunLockedError, match="another process"):
         fake_composer(run).compose()
     assert fake_composer(run).compose().steps
+
+
+def _resume(folder: Path, kill_at: int, budget: float | None, steps: int | None) -> None:
+    composer = fake_composer(Run(folder), KillAt(kill_at))
+    composer.budget, composer.max_steps = budget, steps
+    composer.compose()
+
+
+@pytest.mark.parametrize(("budget", "steps"), [(0.09, None), (None, 4), (0.4, 30)])
+def test_killed_while_the_rules_are_changed_nothing_is_lost(
+    budget: float | None,
+    steps: int | None,
+    undisturbed: tuple[EpisodeRecord, int, list[str]],
+    tmp_path: Path,
+) -> None:
+    """Killed, gone on with by other rules and killed again, gone on with as the line says."""
+    priced = [s.to_dict() for s in (DRAW, EDIT)]
+    _, events, _ = undisturbed
+    for first in range(4, min(events, 28), 3):
+        for second in range(1, 6, 2):
+            run = fake_run(tmp_path / f"{first}-{second}", rules={"budget": 0.2}, experts=priced)
+            assert _in_child(run.folder, first) == -signal.SIGKILL
+            child = FORK.Process(target=_resume, args=(run.folder, second, budget, steps))
+            child.start()
+            child.join(60)
+            resumed = fake_composer(run).compose()
+            state = load_view(run).state
+            assert (state.end, state.spent) == (resumed.end, pytest.approx(resumed.cost))
+            limit = state.rules.budget
+            assert limit in (0.2, budget)
+            paid = [s for s in resumed.steps if s.outcome and s.outcome.cost]
+            made = Ledger(run.folder / "ledger.txt").lines()
+            keys = {line for line in made if line.startswith("expert")}
+            asked = {f"expert {s.request.key}" for s in paid if s.request}
+            # What was being paid for as the process died may be asked for otherwise.
+            assert len(keys - asked) <= 2, (first, second)
+            assert resumed.cost <= limit + 1e-9
+
+
+def test_what_is_paid_for_is_kept_though_another_choice_would_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after a result is on record, then given more: the result still counts."""
+    dear = DRAW.model_copy(update={"id": "dear", "cost": Cost(usd=0.5)})
+    run = fake_run(tmp_path, rules={"budget": 0.1}, experts=[DRAW.to_dict(), dear.to_dict()])
+
+    def dearest(state: State, legal: Sequence[Action], specs: Mapping[str, ExpertSpec]) -> Decision:
+        calls = [a for a in legal if isinstance(a, Call)]
+        chosen = max(calls, key=lambda a: specs[a.expert].cost.usd, default=Stop())
+        return Decision(chosen, "the dearest")
+
+    class Death(Exception):
+        pass
+
+    put = DiskCallRecord.put
+
+    def dying(record: DiskCallRecord, key: str, value: dict[str, Any], step: int) -> None:
+        put(record, key, value, step)
+        raise Death
+
+    cut = fake_composer(run)
+    cut.chooser = dearest
+    with monkeypatch.context() as patch:
+        patch.setattr(DiskCallRecord, "put", dying)
+        with pytest.raises(Death):
+            cut.compose()
+    richer = fake_composer(run)
+    richer.chooser, richer.budget, richer.max_steps = dearest, 0.55, 1
+    episode = richer.compose()
+    paid = [line for line in Ledger(run.folder / "ledger.txt").lines() if "expert" in line]
+    assert episode.cost == pytest.approx(0.02)
+    assert len(paid) == 1
+    assert load_view(run).state.spent == pytest.approx(episode.cost)
+
+
+@pytest.mark.parametrize("change", [{"budget": 0.06}, {"max_steps": 4}, {"max_steps": 100}])
+@pytest.mark.parametrize("kill_at", [13, 0])
+def test_rules_that_were_noted_hold_though_the_process_died_before_it_went_on(
+    change: dict[str, float], kill_at: int, tmp_path: Path
+) -> None:
+    run = fake_run(tmp_path, rules={"budget": 0.3}, steps=6)
+    if kill_at:
+        assert _in_child(run.folder, kill_at) == -signal.SIGKILL
+    else:
+        fake_composer(run).compose()
+    cut = load_view(run).state
+    assert cut.step >= 1
+    change_rules(run, cut.step, cut.rules.model_copy(update=change))
+    resumed = fake_composer(run).compose()
+    state = load_view(run).state
+    assert (state.end, state.spent) == (resumed.end, pytest.approx(resumed.cost))
+    assert {name: getattr(state.rules, name) for name in change} == change

@@ -22,7 +22,7 @@ from critic.rubric import critique_of
 from critic.scope import Scope, load_scope
 from critic.vilt import ViltAnswers
 from poser.core.critique import Critique
-from poser.core.errors import CriticError
+from poser.core.errors import CriticError, is_out_of_memory
 from poser.core.plan import Criterion, Plan, in_dependency_order
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ class VqaCritic:
         with self._lock, torch.inference_mode(), torch.random.fork_rng(devices=[]):
             try:
                 answers = self._loaded.answers(asked)
-            except (torch.OutOfMemoryError, MemoryError) as error:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
                 raise CriticError(
                     "the critic ran out of memory", remedy="free some, or use another device"
                 ) from error

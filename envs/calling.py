@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import ValidationError
+
 from critic.base import Critic
 from critic.rubric import check_complete
 from experts.base import Expert, Generated
@@ -91,7 +93,10 @@ class Caller:
         found = self.record.get(f"expert-{request.key}")
         if found is None:
             return None
-        result = ExpertResult.model_validate(found.value)
+        try:
+            result = ExpertResult.model_validate(found.value)
+        except ValidationError:  # damaged, or of another version: as good as absent
+            return None
         return result if found.step == step else result.model_copy(update={"cost": 0.0})
 
     def keep(self, request: ExpertRequest, generated: Generated, step: int) -> ExpertResult:
@@ -141,7 +146,10 @@ class Caller:
         found = self.record.get(f"critic-{judgement_key(self.critic, plan, image)}")
         if found is None:
             return None
-        critique = Critique.model_validate(found.value)
+        try:
+            critique = Critique.model_validate(found.value)
+        except ValidationError:
+            return None
         return critique if found.step == step else critique.model_copy(update={"cost": 0.0})
 
     def keep_judgement(self, plan: Plan, image: ImageRef, critique: Critique, step: int) -> None:

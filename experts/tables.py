@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from poser.core.capability import CapabilityTable
 from poser.core.expert import ExpertSpec
+from poser.core.value import content_hash
 
 VARIABLE = "POSER_CAPABILITIES"
 """Environment variable that names the user's folder of tables."""
@@ -30,8 +31,12 @@ HELD_OUT = "held-out"
 
 
 def table_name(expert_id: str) -> str:
-    """The name of an expert's table file: ``pocket-painter.json``."""
-    return f"{expert_id.replace('/', '-')}.json"
+    """The name of an expert's table file: ``pocket-painter.json``.
+
+    An id with a hyphen of its own has a hash in it, so that ``a-b`` is not taken for ``a/b``.
+    """
+    own = f".{content_hash(expert_id)[:8]}" if "-" in expert_id else ""
+    return f"{expert_id.replace('/', '-')}{own}.json"
 
 
 def read_table(path: Path) -> tuple[CapabilityTable | None, str]:
@@ -42,6 +47,14 @@ def read_table(path: Path) -> tuple[CapabilityTable | None, str]:
         return None, f"there is no {path}"
     except ValidationError:
         return None, f"{path} is no capability table of this version"
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there, as far as this user may know."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def measured(spec: ExpertSpec, named: Path | None) -> tuple[CapabilityTable | None, str]:
@@ -58,7 +71,7 @@ def measured(spec: ExpertSpec, named: Path | None) -> tuple[CapabilityTable | No
     """
     own = user_folder() / table_name(spec.id)
     problem = ""
-    for path in (own if own.is_file() else None, named):
+    for path in (own if _is_file(own) else None, named):
         if path is None:
             continue
         table, problem = read_table(path)

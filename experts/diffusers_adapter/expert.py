@@ -18,14 +18,13 @@ from experts.diffusers_adapter.call import (
 from experts.diffusers_adapter.failures import (
     DeadlinePassed,
     free_memory,
-    is_out_of_memory,
     loading_failure,
     one_line,
     out_of_memory,
 )
 from experts.diffusers_adapter.loading import Loaded, load_pipeline, quiet
 from experts.diffusers_adapter.options import read_load_options
-from poser.core.errors import ExpertError, PoserError, RegistryError
+from poser.core.errors import ExpertError, PoserError, RegistryError, is_out_of_memory
 from poser.core.expert import ExpertRequest, ExpertSpec
 
 if TYPE_CHECKING:

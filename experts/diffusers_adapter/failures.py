@@ -10,26 +10,16 @@ import gc
 import re
 
 from experts.weights import is_folder_name
-from poser.core.errors import ExpertError
+from poser.core.errors import ExpertError, is_out_of_memory
 from poser.core.expert import ExpertSpec
 
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{6,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
 _FOREIGN = ("huggingface_hub", "httpx", "httpcore", "requests", "safetensors")
 _SOURCE_FAULTS = (OSError, ValueError, ImportError, RuntimeError)
 
 
 class DeadlinePassed(Exception):
     """Raised within a pipeline's step to leave it when its time is up."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(
-        phrase in str(error).lower() for phrase in _NO_MEMORY
-    )
 
 
 def out_of_memory(spec: ExpertSpec, doing: str) -> ExpertError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -120,7 +121,9 @@ def _wrapped(paragraph: str, measure: Callable[[str], float], width: float) -> l
         if line:
             lines.append(line)
         while measure(word) > width and len(word) > 1:
-            end = next(n for n in range(len(word), 0, -1) if n == 1 or measure(word[:n]) <= width)
+            end = max(
+                1, bisect_right(range(1, len(word) + 1), width, key=lambda n: measure(word[:n]))
+            )
             lines.append(word[:end])
             word = word[end:]
         line = word
@@ -130,8 +133,10 @@ def _wrapped(paragraph: str, measure: Callable[[str], float], width: float) -> l
 
 def _evened(text: str, font: Font, block: Block, room: int) -> Block:
     """The same number of lines, as even in length as breaking allows."""
-    least, most = 1, room
-    best = block
+    measure = font.at(block.size).getlength
+    # Narrower than their mean, so many lines cannot hold the text.
+    least = max(1, int(0.9 * sum(map(measure, block.lines)) / len(block.lines)))
+    most, best = room, block
     while least <= most:
         width = (least + most) // 2
         tried = _broken(text, font, block.size, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -9,6 +10,9 @@ import sys
 def main() -> None:
     """Runs the command line; errors of ours become one line and an exit code."""
     _settle_threads()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter is no bug
     from poser.cli.app import app
     from poser.core.errors import PoserError
 

@@ -11,7 +11,14 @@ import click
 import typer
 
 from poser.cli.options import RUNS, CriticFolder, Json, Registry, Runs, registry_files
-from poser.core.errors import BudgetError, CriticError, ExpertError, PoserError, StorageError
+from poser.core.errors import (
+    BudgetError,
+    CriticError,
+    ExpertError,
+    PoserError,
+    RegistryError,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from poser.compose.composer import Composer
@@ -218,6 +225,9 @@ def _drive(composer: Composer, run: Run) -> EpisodeRecord:
     except (KeyboardInterrupt, click.Abort):
         typer.echo(f"poser: interrupted; nothing is lost, {again}", err=True)
         raise typer.Exit(130) from None
+    except RegistryError as error:
+        error.remedy = f"{error.remedy}, then compose again: a run keeps the entries it began with"
+        raise
     except PoserError as error:
         if "--resume" not in error.remedy:
             error.remedy = f"{error.remedy}, then {again}" if error.remedy else again

@@ -268,7 +268,7 @@ def _report(
     found = figures(results)
     if as_json:
         terms = {"terms": setting.identity, "prompts": len(cases)}
-        sys.stdout.write(json.dumps({**terms, **found}, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({**terms, **found}, indent=2) + "\n")
         return
     from rich.console import Console
 

@@ -161,7 +161,7 @@ def _print_table(console: Console, table: Table) -> None:
 
 
 def _print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
 
 
 def _plain(spec: ExpertSpec) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -31,7 +32,7 @@ def plan(
     made = with_finish(RuleDecomposer().decompose(text, has_picture=edits), specs.values())
     made = made.setting_aside(VqaCritic(critic or POCKET).outside_scope(made.criteria))
     if as_json:
-        typer.echo(made.model_dump_json(indent=2))
+        typer.echo(json.dumps(made.model_dump(mode="json"), indent=2))
         return
     from rich.console import Console
 

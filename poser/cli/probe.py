@@ -203,13 +203,12 @@ class _Measure:
             task = bar.add_task(f"{label}: calling", total=missing)
             try:
                 expert = self.registry.expert(one.spec.id)
-            except RegistryError as error:
-                one.stopped = str(error)
-            else:
                 try:
                     one.call(expert, self.purse, lambda n: bar.advance(task, n))
                 finally:
                     expert.close()
+            except RegistryError as error:  # some faults of an entry show as it is loaded
+                one.stopped = str(error)
             bar.remove_task(task)
         task = bar.add_task(f"{label}: judging", total=len(one.trials))
         verdicts = one.judge(self.evaluator, lambda n: bar.advance(task, n))
@@ -375,7 +374,7 @@ def _report(
             "notes": findings.notes,
             "critic": [asdict(a) for a in findings.agreement] if critic is not None else None,
         }
-        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(data, indent=2) + "\n")
         return
     from poser.report.capabilities import agreement_table, by_task, measures_table
 

@@ -87,7 +87,7 @@ def begin(brief: Brief) -> Run:
     RuleDecomposer().decompose(brief.prompt, has_picture=brief.image is not None)
     make_policy(brief.policy)
     search = str(parse_search(brief.search)) if brief.search else ""
-    VqaCritic(brief.critic or POCKET)
+    critic = VqaCritic(brief.critic or POCKET)
     registry = load_registry(brief.registry)
     specs = priced(registry, brief.usd_per_second, masked=brief.mask is not None)
     picture = read_picture(brief.image) if brief.image else None
@@ -115,6 +115,7 @@ def begin(brief: Brief) -> Run:
         steps=brief.max_steps,
         registry=tuple(str(f.absolute()) for f in brief.registry),
         critic=str(brief.critic.absolute()) if brief.critic else "",
+        critic_revision=critic.revision,
         cache=str(shared or ""),
         usd_per_second=brief.usd_per_second,
         finish=brief.finish,
@@ -137,23 +138,25 @@ def composer_for(run: Run) -> Composer:
     """The composer of a run, fresh or interrupted.
 
     Raises:
-        RunError: The run's configuration is damaged, or its policy has changed.
+        RunError: The run's configuration is damaged, or its policy or critic has changed.
         RegistryError: A registry file is wrong.
         CriticError: The critic's folder is wrong.
         PoserError: A trained policy cannot be read.
     """
     settings = settings_of(run)
     registry = load_registry(tuple(Path(f) for f in settings.registry))
+    critic = VqaCritic(Path(settings.critic) if settings.critic else POCKET)
     if not run.finished:
         _check_unchanged(settings, registry)
         _check_policy(settings)
+        _check_critic(settings, critic)
     return Composer(
         run=run,
         settings=settings,
         specs={s.id: s for s in settings.experts},
         experts=registry,
         tables=registry.tables,
-        critic=VqaCritic(Path(settings.critic) if settings.critic else POCKET),
+        critic=critic,
     )
 
 
@@ -162,6 +165,15 @@ def _check_policy(settings: Settings) -> None:
     if policy_revision(settings.policy) != settings.policy_revision:
         raise RunError(
             f"the policy {settings.policy} has changed since this run began",
+            remedy="restore it, or compose again",
+        )
+
+
+def _check_critic(settings: Settings, critic: VqaCritic) -> None:
+    """A run goes on with the critic it began with: scores of two cannot be compared."""
+    if settings.critic_revision not in ("", critic.revision):
+        raise RunError(
+            f"the critic {critic.id} has changed since this run began",
             remedy="restore it, or compose again",
         )
 
@@ -181,8 +193,10 @@ def _check_unchanged(settings: Settings, registry: Registry) -> None:
             )
         rented = now.cost.usd == 0.0 and spec.cost.usd == spec.cost.seconds * rate
         same_price = rented or now.cost.usd == spec.cost.usd
-        if now.fingerprint != spec.fingerprint or not same_price:
+        same = now.fingerprint == spec.fingerprint and now.defaults == spec.defaults
+        if not same or not same_price:
             raise RegistryError(
-                f"expert {spec.id!r} has changed since this run began (weights, options or price)",
+                f"expert {spec.id!r} has changed since this run began (weights, options, "
+                "defaults or price)",
                 remedy="restore it, or compose again",
             )

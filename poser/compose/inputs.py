@@ -125,13 +125,14 @@ def read_picture(path: Path, *, mode: str = "RGB") -> Image:
                         f"{MAX_IMAGE_SIDE:,} on a side are read",
                         remedy="make it smaller",
                     )
-                if getattr(image, "n_frames", 1) > 1:
+                # A camera's JPEG may hold a preview or a depth map behind its one picture (MPO).
+                if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                     raise InvalidImageError(
                         f"the picture {path} is animated or has several pages",
                         remedy="give one frame as PNG or JPEG",
                     )
                 image.load()
-                upright = ImageOps.exif_transpose(image)
+                return _as(mode, _eight_bit(ImageOps.exif_transpose(image), path))
     except PillowImage.DecompressionBombError as error:
         raise InvalidImageError(
             f"the picture {path} has too many pixels; at most {MAX_IMAGE_PIXELS:,} are read",
@@ -148,8 +149,33 @@ def read_picture(path: Path, *, mode: str = "RGB") -> Image:
         raise InvalidImageError(
             f"the picture {path} is broken: {error}", remedy="save it again as PNG or JPEG"
         ) from error
-    if mode == "RGB" and (upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info):
-        ground = PillowImage.new("RGBA", upright.size, "white")
-        ground.alpha_composite(upright.convert("RGBA"))
-        upright = ground
-    return upright.convert(mode)
+
+
+def _eight_bit(image: Image, path: Path) -> Image:
+    """A picture of 16 bits a value in 8; Pillow would cut off whatever is above 255.
+
+    Raises:
+        InvalidImageError: Its values are of a kind whose white nobody states.
+    """
+    if image.mode in ("I", "F"):
+        raise InvalidImageError(
+            f"the picture {path} has values of 32 bits, and nobody knows which of them is white",
+            remedy="save it with 8 or 16 bits a value",
+        )
+    if not image.mode.startswith("I;16"):
+        return image
+    import numpy as np
+    from PIL import Image as PillowImage
+
+    return PillowImage.fromarray(np.rint(np.asarray(image) / 257.0).astype(np.uint8))
+
+
+def _as(mode: str, image: Image) -> Image:
+    """A picture in ``RGB``, or a mask in ``L``; what is transparent is white, in a mask black."""
+    from PIL import Image as PillowImage
+
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        ground = PillowImage.new("RGBA", image.size, "white" if mode == "RGB" else "black")
+        ground.alpha_composite(image.convert("RGBA"))
+        image = ground
+    return image.convert(mode)

@@ -26,6 +26,7 @@ class Settings(Value):
         steps: The user's ``--max-steps``; ``None`` for the default.
         registry: The user's registry files, as absolute paths.
         critic: Folder of the critic; empty for the one that ships.
+        critic_revision: Hash of what decides the critic's scores; empty where none was noted.
         cache: Folder of finished calls shared with other runs; empty for none.
         image: Picture to start from.
         mask: Mask over it.
@@ -44,6 +45,7 @@ class Settings(Value):
     steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
     registry: tuple[str, ...] = ()
     critic: str = ""
+    critic_revision: str = ""
     cache: str = ""
     image: ImageRef | None = None
     mask: ImageRef | None = None

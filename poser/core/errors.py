@@ -131,3 +131,15 @@ class IllegalActionError(PoserError):
 
 class PlanError(PoserError):
     """A plan is inconsistent: duplicate ids, unknown or circular dependencies."""
+
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of another library says that memory ran out, on any device."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(
+        phrase in str(error).lower() for phrase in _NO_MEMORY
+    )

@@ -62,14 +62,20 @@ class DiskImageStore:
         Raises:
             StorageError: They are not there, or damaged.
         """
+        try:
+            return self._own(sha256)
+        except StorageError:
+            if self.behind is None:
+                raise
+            data = self.behind.read(sha256)
+            self._keep(sha256, data)
+            return data
+
+    def _own(self, sha256: str) -> bytes:
         path = self.path(sha256)
         try:
             data = path.read_bytes()
         except OSError as error:
-            if self.behind is not None:
-                data = self.behind.read(sha256)
-                self._keep(sha256, data)
-                return data
             raise StorageError(
                 f"the picture {path} cannot be read: {error.strerror}",
                 remedy="the run's folder is incomplete; compose again",
@@ -81,8 +87,14 @@ class DiskImageStore:
             )
         return data
 
+    def _holds(self, sha256: str, data: bytes) -> bool:
+        try:
+            return self.path(sha256).read_bytes() == data
+        except OSError:
+            return False
+
     def _keep(self, sha256: str, data: bytes) -> None:
-        if not self.path(sha256).exists():
+        if not self._holds(sha256, data):
             make_folder(self.folder)
             write_bytes(self.path(sha256), data)
         if self.behind is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -141,6 +143,45 @@ def test_transparency_becomes_white_and_exif_rotation_is_applied(tmp_path: Path)
     exif[0x0112] = 6
     rotated.save(tmp_path / "rotated.jpg", exif=exif)
     assert read_picture(tmp_path / "rotated.jpg").size == (4, 8)
+
+
+def test_sixteen_bits_become_eight_and_what_is_transparent_is_black_in_a_mask(
+    tmp_path: Path,
+) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(4, 0)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    for mode in ("RGB", "L"):
+        read = np.asarray(read_picture(tmp_path / "ramp.png", mode=mode))
+        assert read.reshape(4, 256, -1)[0, :, 0].tolist() == list(range(256))
+    strokes = Image.new("RGBA", (4, 2), (255, 255, 255, 0))
+    strokes.putpixel((1, 1), (255, 255, 255, 255))
+    strokes.save(tmp_path / "mask.png")
+    mask = read_picture(tmp_path / "mask.png", mode="L")
+    assert (mask.mode, np.asarray(mask).tolist()) == ("L", [[0] * 4, [0, 255, 0, 0]])
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_values_whose_white_nobody_knows_are_refused(mode: str, tmp_path: Path) -> None:
+    Image.new(mode, (4, 4), 1).save(tmp_path / "picture.tiff")
+    with pytest.raises(InvalidImageError, match="32 bits"):
+        read_picture(tmp_path / "picture.tiff")
+
+
+def test_the_picture_of_a_camera_is_read_and_its_preview_is_not(tmp_path: Path) -> None:
+    first, preview = (Image.new("RGB", (8, 6), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "camera.jpg", format="MPO", save_all=True, append_images=[preview])
+    red, _, blue = read_picture(tmp_path / "camera.jpg").getpixel((0, 0))  # type: ignore[misc]
+    assert red > 200 > 50 > blue
+
+
+def test_what_a_terminal_cannot_show_is_no_error(
+    tmp_path: Path, poser: Poser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    for command in (["plan", "-"], ["plan", "-", "--json"]):
+        finished = poser(*command, stdin='a cat with the words "Łódź 猫 🐈"'.encode())
+        assert finished.returncode == 0, finished.stderr
+    assert "Łódź 猫 🐈" in json.loads(finished.stdout)["prompt"]
 
 
 REGISTRIES = {

@@ -15,7 +15,13 @@ from experts.registry import Registry
 from poser.cli import probe
 from poser.cli.experts import app
 from poser.core.capability import CapabilityTable
-from poser.core.errors import BudgetError, ExpertError, PoserError, UnknownExpertError
+from poser.core.errors import (
+    BudgetError,
+    ExpertError,
+    PoserError,
+    RegistryError,
+    UnknownExpertError,
+)
 from poser.core.expert import ExpertSpec
 from tests.experts.probing import GreenEvaluator, Scripted, spec, trial
 
@@ -75,6 +81,19 @@ def run(tmp_path: Path, studio: Studio) -> Run:
 
 def written(tmp_path: Path, name: str) -> CapabilityTable:
     return CapabilityTable.from_json((tmp_path / "tables" / name).read_bytes())
+
+
+def test_an_entry_that_turns_out_to_be_wrong_does_not_keep_the_others_from_being_measured(
+    run: Run, studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generate(*_given: object) -> object:
+        raise RegistryError("no argument 'bogus'", remedy="mend the entry")
+
+    monkeypatch.setattr(studio.made["my/painter"], "generate", generate)
+    result = run()
+    assert result.exit_code == 6, result.output
+    assert "no argument 'bogus'" in result.output
+    assert written(tmp_path, "my-editor.json").skills
 
 
 def test_each_expert_is_put_to_the_tasks_that_are_for_it(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from experts.registry import load_registry
 from poser.compose.begin import Brief, begin, composer_for
-from poser.core.errors import RegistryError
+from poser.core.errors import RegistryError, RunError
 from poser.core.expert import ExpertResult
 from poser.store import Run
 
@@ -86,6 +86,23 @@ def test_what_is_measured_or_registered_later_does_not_stop_a_run(tmp_path: Path
     run = begin(replace(brief, usd_per_second=RATE))
     mine.write_text(MINE)
     assert 0.0 < composer_for(run).compose().cost < 1.0  # a call of 60 s would be $6
+
+
+def test_other_defaults_and_another_critic_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(NONE)
+    run = begin(Brief("A red car.", tmp_path / "runs", registry=(mine,)))
+    composer_for(run)
+    steps = "{id: pocket/painter, defaults: {num_inference_steps: 3}}"
+    mine.write_text(f"version: 1\nexperts:\n- {steps}\n")
+    with pytest.raises(RegistryError, match=r"pocket/painter.*defaults"):
+        composer_for(run)
+    mine.write_text(NONE)
+    monkeypatch.setattr("critic.vqa.revision_of", lambda folder: "another")
+    with pytest.raises(RunError, match="critic"):
+        composer_for(run)
 
 
 def test_another_price_of_its_own_does(tmp_path: Path) -> None:

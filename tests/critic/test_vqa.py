@@ -245,3 +245,14 @@ def test_broken_critics_say_so_before_anything_is_paid_for(
 def test_a_folder_without_a_critic_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CriticError, match="holds no critic"):
         VqaCritic(tmp_path)
+
+
+def test_memory_that_ran_out_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    critic = VqaCritic()
+
+    def answers(_asked: object) -> object:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(critic._loaded, "answers", answers)
+    with pytest.raises(CriticError, match="memory"):
+        critic.probabilities(["Is there a car?"], Image.new("RGB", (64, 64)))

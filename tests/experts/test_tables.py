@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experts.registry import Registry, load_registry
-from experts.tables import table_name
+from experts.tables import measured, table_name
 from poser.core.capability import CapabilityTable, SkillMeasure
 
 ENTRY = """\
@@ -157,3 +157,21 @@ def test_the_doctor_and_show_tell(
     load(tmp_path, NAMED)
     warnings = [f.detail for f in _parts() if f.state == "warning"]
     assert any("'my/editor'" in line and "other weights" in line for line in warnings)
+
+
+def test_two_ids_never_share_a_file() -> None:
+    ids = ["a/b", "a-b", "a-/b", "a/-b", "pocket/painter"]
+    assert len({table_name(i) for i in ids}) == len(ids)
+    assert table_name("pocket/painter") == "pocket-painter.json"
+
+
+def test_a_folder_that_may_not_be_entered_holds_no_table(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = load_registry()["typography"]
+
+    def forbidden(_path: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    assert measured(spec, None) == (None, "")

@@ -323,3 +323,24 @@ def test_drawn_letters_stay_within_the_picture(
         left, top, right, bottom = changed(made, image)
         assert min(left, top) > 4
         assert max(right, bottom) < 507
+
+
+def test_a_text_without_spaces_is_set_without_measuring_it_over_and_over() -> None:
+    measured = 0
+
+    class Counting:
+        def at(self, size: int) -> Any:
+            outer = Font().at(size)
+
+            class Face:
+                def getlength(self, text: str) -> float:
+                    nonlocal measured
+                    measured += len(text)
+                    return float(outer.getlength(text))
+
+            return Face()
+
+    block = fit("x" * 600, Counting(), 1024, 1024)  # type: ignore[arg-type]
+    assert block is not None
+    assert "".join(block.lines) == "x" * 600
+    assert measured < 1_000_000  # letters; tens of millions by trying every cut

@@ -32,6 +32,7 @@ from outages_worlds import SURE, Counted, live_worlds, worlds
 
 from critic.vqa import VqaCritic
 from experts.registry import Registry, load_registry
+from policies.export import load_policy
 from policies.scorer import Scorer
 from policies.training.checkpoint import Checkpoint
 from policies.training.config import TrainConfig, checked
@@ -85,17 +86,22 @@ def config_of(options: Namespace) -> TrainConfig:
 def trained(
     config: TrainConfig, make: MakeWorld, folder: Path, begun: Path | None
 ) -> tuple[Scorer, float]:
-    """What a training ends with, and its minutes; with ``begun`` it goes on from that folder."""
+    """What comes of a training, and its minutes.
+
+    With ``begun`` it goes on from that folder, live, and the weights it ends with count: the best
+    may be those that it began with.
+    """
     began = time.perf_counter()
-    if begun is not None:
+    if begun is None:
+        Training(config, folder, make).run()
+        scorer, _ = load_policy(folder / "policy")
+    else:
         shutil.copytree(begun, folder)
-    last = LastWeights(folder)
-    Training(config, folder, make, live=begun is not None, watcher=last).run(
-        resume=begun is not None
-    )
-    scorer = Scorer(config.shape)
-    assert last.policy is not None
-    scorer.load_state_dict(last.policy)
+        last = LastWeights(folder)
+        Training(config, folder, make, live=True, watcher=last).run(resume=True)
+        scorer = Scorer(config.shape)
+        assert last.policy is not None, "a stage has a leg"
+        scorer.load_state_dict(last.policy)
     return scorer.eval(), (time.perf_counter() - began) / 60
 
 

@@ -28,6 +28,9 @@ from poser.core.picture import ImageRef
 from poser.core.plan import Plan
 from poser.core.record import EndReason, Reward
 
+AT_FAULT = ("invalid_request", "refused")
+"""Reasons of failures by which the request is at fault, not the expert."""
+
 
 def apply(
     state: State,
@@ -142,8 +145,13 @@ def with_rules(state: State, rules: Rules, registry: Mapping[str, ExpertSpec]) -
 def failed(
     outcome: ExpertResult | ExpertFailure | None, critique: Critique | CriticFailure | None
 ) -> bool:
-    """Whether a step failed for reasons of infrastructure; a trainer leaves such steps out."""
-    return isinstance(outcome, ExpertFailure) or isinstance(critique, CriticFailure)
+    """Whether a step failed for reasons of infrastructure; a trainer leaves such steps out.
+
+    A request that was refused did not: it was at fault itself, and counts as an attempt.
+    """
+    if isinstance(outcome, ExpertFailure):
+        return outcome.reason not in AT_FAULT
+    return isinstance(critique, CriticFailure)
 
 
 def _after_call(
@@ -154,7 +162,7 @@ def _after_call(
     spec: ExpertSpec,
 ) -> State:
     if isinstance(outcome, ExpertFailure):
-        if outcome.reason in ("invalid_request", "refused"):
+        if outcome.reason in AT_FAULT:
             # The request is at fault, not the expert: the command is tried otherwise, or given up.
             return _one_attempt_more(state, action)
         count = state.failures.get(action.expert, 0) + 1

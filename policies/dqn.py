@@ -63,6 +63,10 @@ class OtherRegistryError(PoserError):
     exit_code: ClassVar[int] = 2
 
 
+Width = Annotated[int, Field(ge=1, le=4096)]
+"""Of a layer; a file of nobody knows whom is not to fill the memory."""
+
+
 class DqnCard(Value):
     """What the weights of a DQN are.
 
@@ -82,7 +86,7 @@ class DqnCard(Value):
     experts: Annotated[tuple[str, ...], Field(min_length=1)]
     max_commands: Count
     text_dim: Annotated[int, Field(ge=0, le=1024)]
-    hidden: tuple[Count, ...]
+    hidden: Annotated[tuple[Width, ...], Field(max_length=8)]
     features: tuple[str, ...] = tuple(COMMAND_FEATURES[n] for n in _TOLD)
     weights: Sha256
     training: dict[str, JsonValue] = Field(default_factory=dict)

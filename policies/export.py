@@ -11,9 +11,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from envs.encoders import HashedWords, ImageEncoder, TextEncoder, Thumbnail
 from envs.layout import COMMAND_FEATURES, CONTEXT_FEATURES, EXPERT_FEATURES, PAIR_FEATURES
@@ -76,6 +76,16 @@ class PolicyCard(Value):
     worlds: dict[str, dict[str, str]] = Field(default_factory=dict)
     training: dict[str, JsonValue] = Field(default_factory=dict)
     version: str = ""
+
+    @model_validator(mode="after")
+    def _has_room_for_what_it_encodes(self) -> Self:
+        for encoder, room in (
+            (self.texts, self.scorer.text_dim),
+            (self.images, self.scorer.image_dim),
+        ):
+            if encoder and not room:
+                raise ValueError(f"there is no room for what {encoder} encodes")
+        return self
 
     @property
     def text_encoder(self) -> TextEncoder | None:

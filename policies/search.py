@@ -120,6 +120,7 @@ class Found:
         reasons: Why each step of the rollout was taken, in a few words.
         changes: Rules that held from a step on: the cap of a branch, once other branches have used
             up what it had left. A replay needs them.
+        outages: Whether outages ended a branch, so that the search was narrower than asked for.
     """
 
     rollout: Rollout
@@ -128,6 +129,7 @@ class Found:
     seconds: float
     reasons: tuple[str, ...] = ()
     changes: Mapping[int, Rules] = field(default_factory=dict)
+    outages: bool = False
 
 
 @dataclass(slots=True)
@@ -425,10 +427,12 @@ def _found(branches: Sequence[_Branch], value: Value, account: Account) -> Found
         bonus = rules.unjudged_bonus * len(champion.carried_out) if champion else 0.0
         return value(branch.state) + bonus
 
-    whole = [b for b in branches if not interrupted(b.rollout.state)] or branches
+    whole = [b for b in branches if not interrupted(b.rollout.state)]
+    narrowed = len(whole) < len(branches)
+    whole = whole or list(branches)
     best = max(whole, key=lambda b: (final(b), b.own, -b.state.spent))  # the first of equals
     spent, calls, seconds = account.spent, account.calls, account.seconds
-    return Found(best.rollout, spent, calls, seconds, best.reasons, best.changes)
+    return Found(best.rollout, spent, calls, seconds, best.reasons, best.changes, narrowed)
 
 
 def _any_call(actions: Sequence[Action]) -> bool:

@@ -82,6 +82,7 @@ def _empty(experts: int, ops: int) -> dict[str, NDArray[Any]]:
         "trials": np.zeros((experts, ops), np.int64),
         "successes": np.zeros((experts, ops), np.int64),
         "stated": np.zeros((experts, ops)),
+        "declares": np.zeros(experts, np.bool_),
         "kept_trials": np.zeros(experts, np.int64),
         "kept_successes": np.zeros(experts, np.int64),
         "kept": np.zeros(experts),
@@ -100,6 +101,7 @@ def _fill(
     one["task"][n] = TASKS.index(spec.task)
     one["usd"][n], one["seconds"][n] = spec.cost.usd, spec.cost.seconds
     one["closed"][n] = spec.vocabulary is not None
+    one["declares"][n] = bool(spec.capabilities)
     measured = table.capabilities if table else {}
     for k, op in enumerate(OPS):
         able = spec.capability(op) > 0.0 and spec.task != "inpainting"

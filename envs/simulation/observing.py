@@ -67,7 +67,7 @@ class SimulatedObservations:
         about = np.zeros((len(worlds), *parts["experts"].shape[1:]))
         for name, values in (
             ("rate", rate),
-            ("evidence", np.where(known, 1.0, 0.5)),
+            ("evidence", np.where(known, 1.0, 0.5 * worlds.declares[:, :, None])),
             ("error", np.minimum(1.0, 2 * _error(worlds.successes, worlds.trials))),
         ):
             start = _EXPERT[f"{name}:create"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from poser.core.value import NonNegative, UnitInterval, Value
 
@@ -91,3 +91,11 @@ class Ranges(Value):
     step_penalty: NonNegative = 0.01
     max_steps: tuple[Count, Count] = (2, 3)
     feedback_gain: tuple[UnitInterval, UnitInterval] = (0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, tuple) and value[0] > value[1]:
+                raise ValueError(f"{name}: the least, {value[0]:g}, is above {value[1]:g}")
+        return self

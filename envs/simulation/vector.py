@@ -18,7 +18,7 @@ from envs.rules import Rules
 from envs.simulation.known import KnownExperts
 from envs.simulation.observing import SimulatedObservations
 from envs.simulation.ranges import Ranges
-from envs.simulation.sampling import READ, WORKED, Sampled, sample_calls
+from envs.simulation.sampling import READ, REFUSED, WORKED, Sampled, sample_calls
 from envs.simulation.stepping import ENDS, GIVEN_UP, PENDING, Simulation
 from envs.simulation.worlds import Ints, draw_worlds
 from poser.core.errors import IllegalActionError, PlanError
@@ -145,7 +145,7 @@ class SimulatedVecEnv(VecEnv):
             self._rng,
             simulation.again(at, row),
         )
-        self._failed[at] = sampled.kind != WORKED
+        self._failed[at] = (sampled.kind != WORKED) & (sampled.kind != REFUSED)
         return sampled
 
     def _report(self, place: int) -> dict[str, Any]:

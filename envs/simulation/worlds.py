@@ -72,6 +72,7 @@ class Worlds:
         trials: How often an op was measured; 0 for not at all, (B, E, ops).
         successes: How often that went well, (B, E, ops).
         stated: What its entry says of its success at an op, (B, E, ops).
+        declares: Whether its entry says anything of what it is able to, (B, E).
         kept_trials: How often keeping was measured, (B, E).
         kept_successes: How often that went well, (B, E).
         kept: True share of what holds that outlasts its edit, (B, E).
@@ -117,6 +118,7 @@ class Worlds:
     trials: Ints
     successes: Ints
     stated: Floats
+    declares: Bools
     kept_trials: Ints
     kept_successes: Ints
     kept: Floats
@@ -336,7 +338,8 @@ def _draw_experts(
     kept = _between(rng, *ranges.kept, count, most)
     kept_trials = np.where(measured & ~draws, 4 * trials, 0)
     free = rng.random((count, most)) < 1 / 3
-    usd = np.where(free, 0.0, _log_between(rng, 1e-4, ranges.usd, count, most))
+    usd = np.where(free, 0.0, _log_between(rng, min(1e-4, ranges.usd), ranges.usd, count, most))
+    usd = usd * (ranges.usd > 0.0)
     closed = experts & (rng.random((count, most)) < ranges.closed)
     unknown = rng.random((*op.shape, most)) < ranges.unknown
     unknown &= (op != FINISH)[:, :, None]  # nobody's words
@@ -348,6 +351,7 @@ def _draw_experts(
         "rate": rate * able,
         "trials": each,
         "stated": 0.5 * able,
+        "declares": experts,
         "successes": rng.binomial(each, probed),
         "kept_trials": kept_trials,
         "kept_successes": rng.binomial(kept_trials, kept),

@@ -35,8 +35,12 @@ class OutageAwareBuffer(MaskableDictRolloutBuffer):
     Attributes:
         failed: Steps that failed: bool, (steps, envs).
         kept: Steps that are learned from: bool, (steps, envs).
+        spared: Steps before a failure, never discouraged: bool, (steps, envs).
+        plain: Advantages before those of such steps are clamped: float32, (steps, envs).
     """
 
+    spared: NDArray[np.bool_]
+    plain: NDArray[np.float32]
     failed: NDArray[np.bool_]
     kept: NDArray[np.bool_]
     _after: NDArray[np.bool_] | None = None
@@ -54,7 +58,8 @@ class OutageAwareBuffer(MaskableDictRolloutBuffer):
     def reset(self) -> None:
         """Empties it; which episodes have failed is remembered until they end."""
         self.failed = np.zeros((self.buffer_size, self.n_envs), np.bool_)
-        self.kept = np.ones_like(self.failed)
+        self.kept, self.spared = np.ones_like(self.failed), np.zeros_like(self.failed)
+        self.plain = np.zeros(self.failed.shape, np.float32)
         super().reset()
 
     def forget(self) -> None:
@@ -86,9 +91,10 @@ class OutageAwareBuffer(MaskableDictRolloutBuffer):
             advantage = np.where(failed, 0.0, advantage)
             self.returns[step] = advantage + self.values[step]
             fails_later &= goes_on > 0
-            floor = 0.0 if self.clamp else -np.inf
+            self.spared[step] = self.clamp & fails_later & ~failed
+            self.plain[step] = advantage
             self.advantages[step] = np.where(
-                fails_later & ~failed, np.maximum(advantage, floor), advantage
+                self.spared[step], np.maximum(advantage, 0.0), advantage
             )
             fails_later |= failed
             following, goes_on = self.values[step], 1.0 - self.episode_starts[step]
@@ -109,6 +115,9 @@ class OutageAwareBuffer(MaskableDictRolloutBuffer):
     ) -> Generator[MaskableDictRolloutBufferSamples, None, None]:
         """The kept steps in random order, in batches of nearly equal size.
 
+        Their advantages are normalised over all of them, and only then clamped: the other way round
+        the mean, which clamping raises, would put the clamped ones below 0 again.
+
         Args:
             batch_size: Most steps of a batch; ``None`` for all at once.
         """
@@ -116,6 +125,7 @@ class OutageAwareBuffer(MaskableDictRolloutBuffer):
         chosen = np.flatnonzero(self.kept.swapaxes(0, 1).reshape(-1))
         order = np.random.permutation(chosen)
         if not self.generator_ready:
+            self._normalise()
             for key, part in self.observations.items():
                 self.observations[key] = self.swap_and_flatten(part)
             for name in ("actions", "values", "log_probs", "advantages", "returns", "action_masks"):
@@ -123,5 +133,12 @@ class OutageAwareBuffer(MaskableDictRolloutBuffer):
             self.generator_ready = True
         batches = 1 if batch_size is None else -(-len(order) // batch_size)
         for batch in np.array_split(order, max(1, batches)):
-            if len(batch) > 1:  # of one step alone no advantage can be normalised
+            if len(batch):
                 yield self._get_samples(batch)
+
+    def _normalise(self) -> None:
+        kept = self.plain[self.kept]
+        if len(kept) > 1:
+            normal = (self.plain - kept.mean()) / (kept.std() + 1e-8)
+            clamped = np.where(self.spared, np.maximum(normal, 0.0), normal)
+            self.advantages = clamped.astype(np.float32)

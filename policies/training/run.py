@@ -200,6 +200,7 @@ class Training:
             gamma=ppo.gamma,
             gae_lambda=ppo.gae_lambda,
             clip_range=ppo.clip,
+            normalize_advantage=False,  # the buffer does
             ent_coef=stage.entropy,
             vf_coef=ppo.value_weight,
             max_grad_norm=ppo.max_gradient,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from policies.scorer import IMPOSSIBLE, Scorer
+from policies.training.config import TrainingError
 
 Choose = Callable[[Mapping[str, Any], NDArray[np.bool_]], NDArray[np.int64]]
 """Chooses actions (episodes,) by observations and masks (episodes, actions)."""
@@ -52,6 +53,8 @@ def play(choose: Choose, venv: VecEnv, seed: int) -> dict[str, float]:
         venv: What is played; its last action is Stop.
         seed: Of all that is drawn in it.
 
+    Episodes that an outage cut off say nothing of the policy, and count in no mean.
+
     Returns:
         Means over episodes: ``return``, ``return_error`` (its standard error), ``length``, and
         where the world tells them ``phi``, ``truth`` and ``cost_usd``.
@@ -59,7 +62,7 @@ def play(choose: Choose, venv: VecEnv, seed: int) -> dict[str, float]:
     count = venv.num_envs
     venv.seed(seed)
     observation: Any = venv.reset()
-    goes_on = np.ones(count, np.bool_)
+    goes_on, whole = np.ones(count, np.bool_), np.ones(count, np.bool_)
     returns, lengths = np.zeros(count), np.zeros(count)
     told: dict[str, list[float]] = {}
     for _ in range(MOST_STEPS):
@@ -69,6 +72,9 @@ def play(choose: Choose, venv: VecEnv, seed: int) -> dict[str, float]:
         returns += np.where(goes_on, rewards, 0.0)
         lengths += goes_on
         for n in np.flatnonzero(dones & goes_on):
+            whole[n] = not infos[n].get("TimeLimit.truncated", False)
+            if not whole[n]:
+                continue
             record = infos[n].get("episode_record")
             phi = infos[n].get("phi", record.phi if record is not None else None)
             spent = infos[n].get("spent", record.cost if record is not None else None)
@@ -81,9 +87,15 @@ def play(choose: Choose, venv: VecEnv, seed: int) -> dict[str, float]:
             break
     else:
         raise AssertionError("an episode does not end")
+    if not whole.any():
+        raise TrainingError(
+            "outages cut off all held-out episodes: nothing is known of the policy",
+            remedy="see to the experts and the critic, then go on with --resume",
+        )
+    returns, lengths = returns[whole], lengths[whole]
     return {
         "return": float(returns.mean()),
-        "return_error": float(returns.std() / max(1, count - 1) ** 0.5),
+        "return_error": float(returns.std() / max(1, len(returns) - 1) ** 0.5),
         "length": float(lengths.mean()),
         **{name: float(np.mean(values)) for name, values in told.items()},
     }

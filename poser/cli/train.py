@@ -85,11 +85,14 @@ def train(
         from critic.vqa import POCKET, VqaCritic
         from experts.registry import load_registry
         from policies.training.worlds import check_prices
-        from poser.compose.worlds import check_room, worlds_with
+        from poser.compose.worlds import check_room, too_few_apart, worlds_with
 
         experts = load_registry(registry_files(registry))
         check_prices(asked, experts, live=live)
         check_room(asked, experts, live=live)
+        if not quiet:
+            for note in too_few_apart(asked) if pixels else ():
+                typer.echo(f"poser: {note}", err=True)
         training.make_world = worlds_with(experts, VqaCritic(critic or POCKET))
     with watch_training(quiet=quiet) as watcher:
         training.watcher = watcher

@@ -127,6 +127,16 @@ def check_room(config: TrainConfig, registry: Registry, *, live: bool) -> None:
                 )
 
 
+def too_few_apart(config: TrainConfig) -> list[str]:
+    """Notes on stages whose prompts are too few for any to be kept apart for validation."""
+    return [
+        f"stage {stage.name!r} is validated on the {len(files)} prompts that it trains on; of "
+        f"{HELD_OUT} or more, one in {HELD_OUT} would be kept apart"
+        for stage in config.stages
+        if stage.world == "pixels" and len(files := prompt_files(stage)) < HELD_OUT
+    ]
+
+
 def prompt_files(stage: Stage) -> list[Path]:
     """The prompts of a stage: its files, and the ``.txt`` files of its folders, in their order.
 

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from policies.bandit import FEATURES, LinUcb, fit
 from poser.core.errors import PoserError
 from poser.store.files import make_folder, write_bytes
@@ -73,5 +75,14 @@ def read_bandit(path: Path) -> tuple[LinUcb, str]:
     if bandit.matrix.shape != (FEATURES, FEATURES) or bandit.vector.shape != (FEATURES,):
         raise BanditFileError(
             f"{path} holds a bandit of another version", remedy="leave the file out: one is fitted"
+        )
+    if not all(t.dtype == np.float64 and np.isfinite(t).all() for t in tensors.values()):
+        raise BanditFileError(
+            f"{path} is damaged: its numbers are none", remedy="leave the file out: one is fitted"
+        )
+    if np.linalg.matrix_rank(bandit.matrix) < FEATURES:
+        raise BanditFileError(
+            f"{path} is damaged: its matrix has no inverse",
+            remedy="leave the file out: one is fitted",
         )
     return bandit, hashlib.sha256(data).hexdigest()[:16]

@@ -238,7 +238,7 @@ def _bandit(base: str, setting: Setting, work: Path) -> tuple[str, str, Chooser]
 
     _, colon, name = base.partition(":")
     model, revision = read_bandit(Path(name)) if colon else fitted(work, setting.seed, BANDIT_STEPS)
-    label = f"bandit:{Path(name).stem}" if colon else "bandit"
+    label = f"bandit:{Path(name).with_suffix('')}" if colon else "bandit"
     return f"bandit-{revision}", label, _always(BanditPolicy(model, setting.tables))
 
 

@@ -143,7 +143,9 @@ class Evaluation:
             if name not in self.results:
                 method = methods.get(name) or self._method(name)
                 self.results[name] = self._evaluate(method)
-        return [self.results[name] for name in ordered]
+        asked = dict.fromkeys([*names, *ordered])  # what differences are taken to stays first
+        found = {self.results[name].method: self.results[name] for name in reversed(asked)}
+        return [*found.values()][::-1]
 
     def _method(self, name: str) -> Method:
         other = spends_as(name)
@@ -171,7 +173,7 @@ class Evaluation:
             number = missing[played.number]
             case = self.cases[number]
             finished += 1
-            if by_outage(played.found.rollout):
+            if played.found.outages or by_outage(played.found.rollout):
                 results.outages[case.id] = _outage(played)
             else:
                 found[number] = self._score(method, case, played)

@@ -82,12 +82,22 @@ def test_observations_show_what_they_would_live() -> None:
     assert 0.0 < capped.mean() < 1.0
     for column, spec in enumerate((DRAWER, EDITOR)):
         live = fingerprint(spec, TABLE if spec is EDITOR else None)
-        for part in ("rate", "error"):
+        for part in ("rate", "evidence", "error"):
             start = EXPERT_FEATURES.index(f"{part}:create")
             shown = seen[:, column, start : start + len(OPS)]
             np.testing.assert_allclose(shown, [getattr(live, part)] * 3, atol=1e-6)
         price = seen[:, column, EXPERT_FEATURES.index("usd_if_capped")]
         np.testing.assert_allclose(price, money(spec.cost.usd) * capped, atol=1e-6)
+
+
+def test_of_an_entry_that_says_nothing_nothing_is_shown_as_said() -> None:
+    plain = ExpertSpec(id="plain", adapter="x", task="text_to_image")
+    observed = SimulatedVecEnv(
+        2, LAYOUT, RANGES, seed=1, known=KnownExperts({"plain": plain})
+    ).reset()
+    start = EXPERT_FEATURES.index("evidence:create")
+    assert not observed["experts"][:, 0, start : start + len(OPS)].any()
+    assert not fingerprint(plain, None).evidence.any()
 
 
 def test_the_vector_and_the_single_environment_play_them() -> None:

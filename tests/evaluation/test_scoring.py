@@ -118,6 +118,31 @@ def test_an_outage_has_no_score_and_is_tried_again(tmp_path: Path) -> None:
     assert len(again.scored) == len(studio.cases)
 
 
+def test_a_refusal_is_no_outage(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, prompts=1)
+    no = [ExpertError("content filter", kind="refused", retryable=False) for _ in range(9)]
+    studio.painters["draw"].fails = no
+    (results,) = studio.of("single", batch=1)
+    assert not results.outages
+    assert [s.share for s in results.scored.values()] == [0.0]
+
+
+def test_a_search_of_which_an_outage_ended_a_branch_has_no_score(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, prompts=1)
+    down = ExpertError("no connection", kind="unavailable", retryable=False)
+    studio.painters["draw"].fails = [down, down]  # the batch, then one of its calls alone
+    (results,) = studio.of("single+best-of:3", batch=1)
+    assert results.outages
+    assert not results.scored
+    (again,) = Studio(tmp_path, prompts=1).of("single+best-of:3")
+    assert len(again.scored) == 1
+
+
+def test_the_same_method_by_another_name_is_one(tmp_path: Path) -> None:
+    (one,) = Studio(tmp_path, prompts=2).of("critic-beam", "critic-beam:3")
+    assert one.method == "critic-beam:3"
+
+
 def test_without_a_picture_nothing_is_fulfilled(tmp_path: Path) -> None:
     studio = Studio(tmp_path, rules=Rules(budget=0.001))
     (results,) = studio.of("router")
@@ -171,14 +196,14 @@ def test_methods_share_calls_but_not_bills(tmp_path: Path) -> None:
 
 def test_best_of_at_equal_spend(tmp_path: Path) -> None:
     studio = Studio(tmp_path, prompts=24)
-    router, equal = studio.of("best-of@router")
+    equal, router = studio.of("best-of@router")
     assert (router.method, equal.method) == ("router", "best-of@router")
     assert 0.8 * router.spend <= equal.spend <= 1.2 * router.spend
     assert all(set(s.used) == {"draw"} for s in equal.scored.values())
 
 
 def test_a_beam_at_equal_spend(tmp_path: Path) -> None:
-    router, beam = Studio(tmp_path).of("critic-beam@router")
+    beam, router = Studio(tmp_path).of("critic-beam@router")
     assert beam.method == "critic-beam:3@router"
     assert 0.0 < max(s.spent for s in beam.scored.values()) <= router.spend + 1e-9
 

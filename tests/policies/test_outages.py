@@ -103,6 +103,20 @@ def test_before_a_failure_nothing_is_discouraged_but_all_may_be_encouraged() -> 
     np.testing.assert_allclose(clamped.returns, plain.returns)
 
 
+def test_normalised_too_nothing_before_a_failure_is_discouraged() -> None:
+    rewards = np.random.default_rng(3).normal(size=(STEPS, 2))
+    clamped = buffer()
+    fill(clamped, [(4, 0)], rewards=rewards)
+    plain = clamped.plain[clamped.kept]
+    spared = clamped.spared[clamped.kept]
+    list(clamped.get())
+    shown = clamped.advantages.reshape(2, STEPS).T[clamped.kept]  # flattened by then
+    normal = (plain - plain.mean()) / plain.std()
+    np.testing.assert_allclose(shown, np.where(spared, normal.clip(0.0), normal), rtol=1e-4)
+    assert (normal[spared] < 0).any()
+    assert (shown[spared] >= 0).all()
+
+
 def test_batches_hold_each_kept_step_once() -> None:
     masking = buffer()
     fill(masking, [(3, 0)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from envs.layout import Layout
 from envs.rules import Rules
 from envs.simulation import Ranges, draw_worlds
 from experts.registry import load_registry
@@ -47,6 +48,20 @@ def test_the_docs_name_every_range() -> None:
         for key, value in ranges.items()
     }
     assert told == shown
+
+
+@pytest.mark.parametrize("wrong", ["commands: [12, 2]", "kept: [0.9, 0.1]"])
+def test_ranges_that_are_the_wrong_way_round_are_refused(tmp_path: Path, wrong: str) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(f"stages: [{{name: a, steps: 1, ranges: {{{wrong}}}}}]\n")
+    with pytest.raises(TrainingError, match="the least"):
+        read_config(path)
+
+
+def test_experts_of_price_0_are_free() -> None:
+    rng, layout = np.random.default_rng(0), Layout()
+    assert not draw_worlds(rng, 50, layout, Ranges(usd=0.0)).usd.any()
+    assert 0.0 < draw_worlds(rng, 50, layout, Ranges(usd=1e-5)).usd.max() <= 1e-5
 
 
 def test_steps_are_rounded_up_to_whole_legs(tmp_path: Path) -> None:

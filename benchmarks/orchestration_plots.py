@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -58,11 +58,16 @@ def _figure(width: float = 7.0, height: float = 4.4) -> tuple[Any, Any]:
 
     figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
     axes = figure.add_subplot()
+    _unframed(axes)
+    return figure, axes
+
+
+def _unframed(axes: Any) -> None:
+    """Axes without a frame, with lines to read values by."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_MUTED)
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def _by_requirements(table: Mapping[str, Any], ours: str, path: Path) -> Path:
@@ -157,9 +162,7 @@ def _learning(logs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> Pa
     figure = Figure(figsize=(2.4 + 2.6 * len(stages), 3.8), facecolor="white", layout="constrained")
     panels = figure.subplots(1, len(stages), squeeze=False)[0]
     for stage, axes in zip(stages, panels, strict=True):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=_MUTED)
-        axes.grid(axis="y", color="#e5e7eb", linewidth=0.8)
+        _unframed(axes)
         axes.locator_params(axis="x", nbins=4)
         for name, log in logs.items():
             steps, returns = _points(log, stage)
@@ -175,12 +178,8 @@ def _learning(logs: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> Pa
 
 def _points(log: Sequence[Mapping[str, Any]], stage: str) -> tuple[list[float], list[float]]:
     """Thousands of steps of a stage, and the return of each validation in it."""
-    before = max((line["steps"] for line in _until(log, stage)), default=0)
+    earlier = takewhile(lambda line: line["stage"] != stage, log)
+    before = max((line["steps"] for line in earlier), default=0)
     ours = [line for line in log if line["stage"] == stage and "validation/return" in line]
     steps = [(line["steps"] - before) / 1000 for line in ours]
     return steps, [line["validation/return"] for line in ours]
-
-
-def _until(log: Sequence[Mapping[str, Any]], stage: str) -> Iterator[Mapping[str, Any]]:
-    """The lines before a stage."""
-    return takewhile(lambda line: line["stage"] != stage, log)

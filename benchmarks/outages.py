@@ -152,8 +152,13 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, default=Path("training/prompts"), metavar="FOLDER",
         help="of live training; every fifth is held out")  # fmt: skip
     options = parser.parse_args()
-    usual = (16 if options.quick else 4_096) if options.live else SIMULATED
-    options.steps = options.steps or (min(usual, 4_096) if options.quick else usual)
+    usual = {
+        (False, False): SIMULATED,
+        (False, True): 4_096,
+        (True, False): 4_096,
+        (True, True): 16,
+    }
+    options.steps = options.steps or usual[options.live, options.quick]
     print(f"{describe()}\n{options.steps} {'live ' if options.live else ''}steps, seed "
           f"{options.seed}; {options.share:.0%} of the calls of {options.expert} fail\n\n"
           "| failures in training | share of calls | return | Phi | length | minutes |\n"

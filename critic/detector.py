@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from critic.detection import Detection, Seen, Words, outside, verdicts
-from critic.loading import choose_device, first_line, is_file, revision_of
+from critic.loading import choose_device, first_line, revision_of
 from critic.rubric import critique_of
 from poser.core.critique import Critique
 from poser.core.errors import CriticError
+from poser.core.files import is_file
 from poser.core.plan import Criterion, Plan
 
 if TYPE_CHECKING:

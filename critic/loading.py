@@ -8,14 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def is_file(path: Path) -> bool:
-    """Whether a file is there; ``False`` for what cannot be a path."""
-    try:
-        return path.is_file()
-    except OSError:  # a name too long to be a file's
-        return False
-
-
 def first_line(error: Exception) -> str:
     """The first line of an error's message, or its name where it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from critic.answering import MODEL_TYPE, Answered, NetAnswers
-from critic.loading import choose_device, first_line, is_file, revision_of
+from critic.loading import choose_device, first_line, revision_of
 from critic.rubric import critique_of
 from critic.scope import Scope, load_scope
 from critic.vilt import ViltAnswers
 from poser.core.critique import Critique
 from poser.core.errors import CriticError, is_out_of_memory
+from poser.core.files import is_file
 from poser.core.plan import Criterion, Plan, in_dependency_order
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,6 +25,8 @@ from poser.core.value import content_hash
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_Paid = TypeVar("_Paid", ExpertResult, Critique)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,7 @@ class Caller:
 
     def recorded(self, request: ExpertRequest, step: int) -> ExpertResult | None:
         """The result of a request that is on record, at no cost unless it was for this step."""
-        found = self.record.get(f"expert-{request.key}")
-        if found is None:
-            return None
-        try:
-            result = ExpertResult.model_validate(found.value)
-        except ValidationError:  # damaged, or of another version: as good as absent
-            return None
-        return result if found.step == step else result.model_copy(update={"cost": 0.0})
+        return self._known(ExpertResult, f"expert-{request.key}", step)
 
     def keep(self, request: ExpertRequest, generated: Generated, step: int) -> ExpertResult:
         """Keeps what an expert has made, and puts it on record."""
@@ -143,14 +138,19 @@ class Caller:
 
     def recorded_judgement(self, plan: Plan, image: ImageRef, step: int) -> Critique | None:
         """The critique of a picture that is on record, as :meth:`recorded`."""
-        found = self.record.get(f"critic-{judgement_key(self.critic, plan, image)}")
+        key = f"critic-{judgement_key(self.critic, plan, image)}"
+        return self._known(Critique, key, step)
+
+    def _known(self, kind: type[_Paid], key: str, step: int) -> _Paid | None:
+        """A finished call; damaged, or of another version, it is as good as absent."""
+        found = self.record.get(key)
         if found is None:
             return None
         try:
-            critique = Critique.model_validate(found.value)
+            value = kind.model_validate(found.value)
         except ValidationError:
             return None
-        return critique if found.step == step else critique.model_copy(update={"cost": 0.0})
+        return value if found.step == step else value.model_copy(update={"cost": 0.0})
 
     def keep_judgement(self, plan: Plan, image: ImageRef, critique: Critique, step: int) -> None:
         """Puts a complete critique on record.

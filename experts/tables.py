@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from poser.core.capability import CapabilityTable
 from poser.core.expert import ExpertSpec
+from poser.core.files import is_file
 from poser.core.value import content_hash
 
 VARIABLE = "POSER_CAPABILITIES"
@@ -49,14 +50,6 @@ def read_table(path: Path) -> tuple[CapabilityTable | None, str]:
         return None, f"{path} is no capability table of this version"
 
 
-def _is_file(path: Path) -> bool:
-    """Whether a file is there, as far as this user may know."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def measured(spec: ExpertSpec, named: Path | None) -> tuple[CapabilityTable | None, str]:
     """The table that holds for an expert, and a warning where there is something amiss.
 
@@ -71,7 +64,7 @@ def measured(spec: ExpertSpec, named: Path | None) -> tuple[CapabilityTable | No
     """
     own = user_folder() / table_name(spec.id)
     problem = ""
-    for path in (own if _is_file(own) else None, named):
+    for path in (own if is_file(own) else None, named):
         if path is None:
             continue
         table, problem = read_table(path)

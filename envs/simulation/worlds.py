@@ -337,9 +337,8 @@ def _draw_experts(
     each = np.where(able & measured[:, :, None], trials[:, :, None], 0)
     kept = _between(rng, *ranges.kept, count, most)
     kept_trials = np.where(measured & ~draws, 4 * trials, 0)
-    free = rng.random((count, most)) < 1 / 3
+    free = (rng.random((count, most)) < 1 / 3) | (ranges.usd == 0.0)
     usd = np.where(free, 0.0, _log_between(rng, min(1e-4, ranges.usd), ranges.usd, count, most))
-    usd = usd * (ranges.usd > 0.0)
     closed = experts & (rng.random((count, most)) < ranges.closed)
     unknown = rng.random((*op.shape, most)) < ranges.unknown
     unknown &= (op != FINISH)[:, :, None]  # nobody's words

@@ -50,6 +50,11 @@ class MakeWorld(Protocol):
         ...
 
 
+def of_registry(stage: Stage, *, live: bool) -> bool:
+    """Whether a stage is run, and with the experts of the registry rather than drawn ones."""
+    return live if stage.world == "pixels" else stage.experts == "registry"
+
+
 def check_prices(config: TrainConfig, registry: Mapping[str, ExpertSpec], *, live: bool) -> None:
     """Finds out before the first stage whether a later one can price the experts.
 
@@ -62,8 +67,7 @@ def check_prices(config: TrainConfig, registry: Mapping[str, ExpertSpec], *, liv
         RegistryError: The seconds of an expert that are to be priced are not known.
     """
     for stage in config.stages:
-        own = live if stage.world == "pixels" else stage.experts == "registry"
-        if own:
+        if of_registry(stage, live=live):
             priced(registry, stage.usd_per_second)
 
 

@@ -77,21 +77,20 @@ def train(
         asked = read_config(config, steps=steps, seed=seed)
         folder = out or Path("training") / f"{config.stem}-seed{asked.seed}"
     from policies.training.run import Training
+    from policies.training.worlds import check_prices, of_registry
     from poser.cli.train_view import watch_training
 
     training = Training(asked, folder, live=live, device=device)
-    pixels = live and any(s.world == "pixels" for s in asked.stages)
-    if registry or pixels or any(s.experts == "registry" for s in asked.stages):
+    if registry or any(of_registry(stage, live=live) for stage in asked.stages):
         from critic.vqa import POCKET, VqaCritic
         from experts.registry import load_registry
-        from policies.training.worlds import check_prices
         from poser.compose.worlds import check_room, too_few_apart, worlds_with
 
         experts = load_registry(registry_files(registry))
         check_prices(asked, experts, live=live)
         check_room(asked, experts, live=live)
         if not quiet:
-            for note in too_few_apart(asked) if pixels else ():
+            for note in too_few_apart(asked) if live else ():
                 typer.echo(f"poser: {note}", err=True)
         training.make_world = worlds_with(experts, VqaCritic(critic or POCKET))
     with watch_training(quiet=quiet) as watcher:

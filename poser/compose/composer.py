@@ -130,11 +130,10 @@ class Composer:
                 return
             stood = State.from_dict(values["state"])
             self.run.rewind(stood.step)
-            wished = replace(
-                stood, rules=self._rules(stood, self._committed(values, snapshot.next))
-            )
+            under_way = self._under_way(values, snapshot.next)
+            wished = replace(stood, rules=self._rules(stood, under_way or 0.0))
             nodes.observer.planned(stood.plan, wished, nodes.notes(stood.plan))
-            if wished.rules != stood.rules and self._under_way(values, snapshot.next):
+            if wished.rules != stood.rules and under_way is not None:
                 # What is paid for is accounted for, by the rules that it was chosen by.
                 graph.invoke(None, config, interrupt_before=["choose", "finish"], durability="sync")
                 snapshot = graph.get_state(config)
@@ -157,26 +156,24 @@ class Composer:
         start = start_of(self.run)
         return start is not None and len(episode.steps) in start.changes
 
-    def _under_way(self, values: Mapping[str, Any], following: Sequence[str]) -> bool:
-        """Whether the step that a run stands in has been paid for, or in part."""
-        if "judge" in following:
-            return values.get("outcome") is not None
-        return "call" in following and self._recorded(values) is not None
+    def _under_way(self, values: Mapping[str, Any], following: Sequence[str]) -> float | None:
+        """US dollars that the step a run stands in has cost, or will by its judgement.
+
+        ``None`` where nothing of it is paid for: no call, or none that returned.
+        """
+        if "judge" in following and values.get("outcome") is not None:
+            cost = float(values["outcome"]["cost"])
+        elif "call" in following and (result := self._recorded(values)) is not None:
+            cost = result.cost
+        else:
+            return None
+        return cost + self.critic.cost
 
     def _recorded(self, values: Mapping[str, Any]) -> ExpertResult | None:
         """The result of the call under way, where a process died before it could note it."""
         assert self.caller is not None, "made with the nodes"
         request = ExpertRequest.model_validate(values["request"])
         return self.caller.recorded(request, int(values["state"]["step"]))
-
-    def _committed(self, values: Mapping[str, Any], following: Sequence[str]) -> float:
-        """US dollars that the step under way has cost, or will by its judgement."""
-        if not self._under_way(values, following):
-            return 0.0
-        outcome = values.get("outcome") if "judge" in following else None
-        result = self._recorded(values) if outcome is None else None
-        cost = float(outcome["cost"]) if outcome is not None else result.cost if result else 0.0
-        return cost + self.critic.cost
 
     def _rules(self, state: State, committed: float = 0.0) -> Rules:
         """The rules to go on by: those asked for, else those noted for this step.

@@ -11,7 +11,7 @@ from envs.rules import Rules
 from envs.simulation.worlds import draw_cost_weights
 from experts.prices import billing, priced
 from policies.training.config import Stage, TrainConfig, TrainingError
-from policies.training.worlds import MakeWorld, World, simulated_world
+from policies.training.worlds import MakeWorld, World, of_registry, simulated_world
 from poser.compose.finishing import with_finish
 from poser.compose.inputs import read_prompt
 from poser.core.value import content_hash
@@ -110,14 +110,15 @@ def check_room(config: TrainConfig, registry: Registry, *, live: bool) -> None:
         InvalidPromptError: A prompt cannot be used.
     """
     for stage in config.stages:
-        pixels = live and stage.world == "pixels"
-        if (pixels or stage.experts == "registry") and len(registry) > config.max_experts:
+        if not of_registry(stage, live=live):
+            continue
+        if len(registry) > config.max_experts:
             raise TrainingError(
                 f"stage {stage.name!r}: there are {len(registry)} experts, and max_experts is "
                 f"{config.max_experts}",
                 remedy="raise max_experts, or switch experts off",
             )
-        for path in prompt_files(stage) if pixels else ():
+        for path in prompt_files(stage) if stage.world == "pixels" else ():
             needed = len(_plan(path, registry).commands)
             if needed > config.max_commands:
                 raise TrainingError(

@@ -143,9 +143,10 @@ class Evaluation:
             if name not in self.results:
                 method = methods.get(name) or self._method(name)
                 self.results[name] = self._evaluate(method)
-        asked = dict.fromkeys([*names, *ordered])  # what differences are taken to stays first
-        found = {self.results[name].method: self.results[name] for name in reversed(asked)}
-        return [*found.values()][::-1]
+        found: dict[str, Results] = {}
+        for name in (*names, *ordered):  # what differences are taken to stays first
+            found.setdefault(self.results[name].method, self.results[name])
+        return list(found.values())
 
     def _method(self, name: str) -> Method:
         other = spends_as(name)

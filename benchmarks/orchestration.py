@@ -22,6 +22,7 @@ scored is kept in --out: the same command goes on where it was stopped.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("runs/orchestration"), metavar="FOLDER",
         help="scores and pictures are kept there")  # fmt: skip
     add("--figures", type=Path, metavar="FOLDER", help="draw figures there (part plots)")
+    add("--tables", nargs="+", default=[], type=Path, metavar="FILE",
+        help="what --json wrote of other parts: part plots draws these")  # fmt: skip
     return parser
 
 
@@ -83,6 +86,8 @@ def main() -> None:
     figures: dict[str, Any] = {}
     try:
         with bench(options) as studio:
+            for path in options.tables:
+                studio.found |= json.loads(path.read_text(encoding="utf-8"))
             for part in options.parts or PARTS:
                 print(f"\n## {part}\n", flush=True)
                 figures[part] = studio.found[part] = PARTS[part](studio)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,18 @@ from numpy.typing import NDArray
 from envs.layout import OPS, TASKS, Layout
 from envs.simulation.ranges import Ranges
 from poser.core.capability import CapabilityTable
-from poser.core.expert import ExpertSpec
+from poser.core.expert import ExpertSpec, Task
 
-T2I, I2I = 0, 1
-"""Indices of the tasks text_to_image and image_to_image."""
+T2I, I2I, INPAINTING = (TASKS.index(t) for t in get_args(Task))
+"""Indices of the tasks."""
 
 
 @dataclass(frozen=True)
 class KnownExperts:
     """The experts of one registry, in its order.
 
-    An expert that needs a mask serves nothing here, as no mask is simulated; it keeps its place.
+    An expert that needs a mask is never available here, as no mask is simulated; it keeps its
+    place.
 
     Attributes:
         registry: Specs by id.
@@ -104,7 +105,7 @@ def _fill(
     one["declares"][n] = bool(spec.capabilities)
     measured = table.capabilities if table else {}
     for k, op in enumerate(OPS):
-        able = spec.capability(op) > 0.0 and spec.task != "inpainting"
+        able = spec.capability(op) > 0.0
         one["able"][n, k] = able
         one["denied"][n, k] = spec.capabilities.get(op) == 0.0
         one["stated"][n, k] = able * spec.capability(op)

@@ -16,7 +16,7 @@ import numpy as np
 from critic.rubric import THRESHOLD
 from envs.layout import STATUSES, Layout
 from envs.rules import Rules
-from envs.simulation.known import I2I, T2I
+from envs.simulation.known import I2I, INPAINTING, T2I
 from envs.simulation.sampling import FATAL, OUTAGE, REFUSED, UNJUDGED, WORKED, Sampled
 from envs.simulation.worlds import FINISH, SIDE, TEXT, Bools, Floats, Ints, Worlds
 from poser.core.record import EndReason
@@ -346,7 +346,8 @@ class Simulation:
         left = np.maximum(0.0, worlds.budget - self.spent)
         price = worlds.usd + worlds.judgement_cost[:, None]
         self.affordable = worlds.experts & (price <= left[:, None] + 1e-12)
-        self.available = worlds.experts & ~self.down
+        # No mask is simulated.
+        self.available = worlds.experts & ~self.down & (worlds.task != INPAINTING)
         edits = worlds.task != T2I
         texted = (now.carried & (worlds.op == TEXT)).any(axis=1)
         may_finish = ~now.there | (~texted & (now.side <= SIDE))

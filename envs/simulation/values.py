@@ -80,7 +80,7 @@ def registry_of(worlds: Worlds, world: int) -> dict[str, ExpertSpec]:
                 OPS[op]: max(0.01, _stated(worlds, world, int(n), int(op)))
                 if worlds.able[world, n, op]
                 else 0.0
-                for op in np.flatnonzero(worlds.said[world, n])
+                for op in np.flatnonzero(worlds.said[world, n] & worlds.declares[world, n])
             },
             vocabulary=frozenset(w for w, c in words.items() if worlds.knows[world, c, n])
             if worlds.closed[world, n]

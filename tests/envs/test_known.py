@@ -59,7 +59,7 @@ def test_experts_are_as_their_entries_and_tables_say() -> None:
     assert (worlds.rate[:, 1, add] == 0.5).all()  # not measured: as the entry states it
     assert (worlds.kept[:, 1] == 0.75).all()
     assert worlds.closed.tolist() == [[False, True, False]] * 6
-    assert not worlds.able[:, 2].any()  # no mask is simulated
+    assert worlds.able[:, 2, add].all()  # never available, as no mask is simulated
     assert not worlds.able[:, 0, recolour].any()
 
 

@@ -15,7 +15,7 @@ from envs.layout import STATUSES, Layout, LayoutError
 from envs.observation import ObservationEncoder
 from envs.outcomes import Outcome
 from envs.rules import Rules
-from envs.simulation import Ranges, draw_worlds
+from envs.simulation import KnownExperts, Ranges, draw_worlds
 from envs.simulation.observing import SimulatedObservations
 from envs.simulation.outcomes import episode_of
 from envs.simulation.sampling import READ, Sampled, sample_calls
@@ -25,6 +25,7 @@ from envs.simulation.vector import POOL
 from envs.state import statuses
 from poser.core.action import Call
 from poser.core.errors import IllegalActionError, PlanError
+from poser.core.expert import Cost, ExpertSpec
 
 LAYOUT = Layout(max_commands=8, max_experts=5, text_dim=3, image_dim=2)
 ROUGH = Ranges(
@@ -41,6 +42,21 @@ ROUGH = Ranges(
     max_steps=(2, 4),
 )
 COUNT = 4
+OWN = KnownExperts(
+    {
+        "drawer": ExpertSpec(
+            id="drawer", adapter="x", task="text_to_image", cost=Cost(usd=0.04, seconds=3.0)
+        ),
+        "editor": ExpertSpec(
+            id="editor",
+            adapter="x",
+            task="image_to_image",
+            capabilities={"add": 0.5, "recolour": 0.9, "finish": 0.8},
+            vocabulary=frozenset({"bus"}),
+        ),
+        "filler": ExpertSpec(id="filler", adapter="x", task="inpainting"),
+    }
+)
 ALL_TERMS = Rules(feedback="both", feedback_weight=0.3, benefit_weight=0.5)
 
 
@@ -56,11 +72,14 @@ def same(one: np.ndarray, other: np.ndarray, what: str) -> None:
         st.sampled_from([Rules(), ALL_TERMS, ALL_TERMS.model_copy(update={"feedback": "text"})]),
         st.sampled_from([0.3, 0.5, 0.9]),
     ),
+    known=st.sampled_from([None, OWN]),
 )
-def test_the_simulator_is_the_one_transition(seed: int, rules: Rules) -> None:
+def test_the_simulator_is_the_one_transition(
+    seed: int, rules: Rules, known: KnownExperts | None
+) -> None:
     """States, masks, rewards, ends and observations are equal, step by step."""
     rng = np.random.default_rng(seed)
-    worlds = draw_worlds(rng, COUNT, LAYOUT, ROUGH)
+    worlds = draw_worlds(rng, COUNT, LAYOUT, ROUGH, known)
     simulation = Simulation(LAYOUT, worlds.rows(np.arange(COUNT)), rules)
     observing = SimulatedObservations(simulation)
     rollouts: list[Rollout] = []

@@ -102,12 +102,13 @@ class PlanBuilder(ThingBuilder):
         """
         if not relation.negated:
             return self.english.relating(relation)
-        opposite = _INVERSE.get(relation.name)
         pair = {relation.subject, relation.object}
-        about = [r for r in self.scene.relations if {r.subject, r.object} == pair]
-        if opposite is None or relation.object is None or len(about) > 1:
-            return f"do not {self.english.relating(relation)}"
-        return self.english.relating(replace(relation, name=opposite, negated=False))
+        alone = sum({r.subject, r.object} == pair for r in self.scene.relations) == 1
+        opposite = _INVERSE.get(relation.name)
+        if alone and relation.object is not None and opposite is not None:
+            return self.english.relating(replace(relation, name=opposite, negated=False))
+        away = self.english.taking_away(relation, across=alone)
+        return away or f"do not {self.english.relating(relation)}"
 
     def _said_the_other_way(
         self, relation: Relation, criterion: Criterion, spans: list[Span]

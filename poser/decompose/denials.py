@@ -28,24 +28,32 @@ class DenialReader(SceneryReader):
     """
 
     def _none_of(self, index: int) -> int:
-        """How many words "none of", "neither of", "none of which" or "not one of" take; else 0.
+        """How many words "none of", "not one of" or "neither ... nor" take; else 0.
 
         As an object ("holds none of the balls") it denies the verb before it.
         """
         word, rest = self.words[index], self.words[index + 1 :]
+        if word.lower == "neither" and "nor" in [w.lower for w in rest]:
+            self._turn()
+            self.now.carry.extend(spans_over(self.words[index : index + 1]))
+            return 1
         one = word.lower == "one" and index > 0 and self.words[index - 1].tag == "NEG"
         if not (one or word.lower in ("none", "neither")) or len(rest) < 2:
             return 0
         if rest[0].lower != "of" or rest[1].tag not in ("DET", "POSS", "PRON", "REL"):
             return 0
+        self._turn()
+        taken = 3 if rest[1].tag == "REL" else 2
+        self.now.carry.extend(spans_over(self.words[index : index + taken]))
+        return taken
+
+    def _turn(self) -> None:
+        """Denies the verb of which this is the object, or what will be said of these."""
         pending = self.now.pending
         if pending is not None and pending.kind != "there":
             pending.negated = not pending.negated
         else:
             self.now.none = True
-        taken = 3 if rest[1].tag == "REL" else 2
-        self.now.carry.extend(spans_over(self.words[index : index + taken]))
-        return taken
 
     def _none_alone(self, index: int) -> bool:
         """Whether this is "none is red": none of those spoken of."""
@@ -85,8 +93,11 @@ class DenialReader(SceneryReader):
             return pending.negated and pending.kind in ("be", "verb") and not apart
         if before is not None and before.tag == "NEG":
             return True
-        if before is not None and before.lower in ("or", "nor"):
-            return link is not None and link.negated
+        if before is not None and before.lower == "nor":
+            return True
+        if before is not None and before.lower == "or":
+            said = self.scene.relations[-1:]  # a place in the picture leaves no link
+            return link.negated if link is not None else any(r.negated for r in said)
         return self._verbless(index)
 
     def _no_such(self, phrase: Phrase) -> bool:

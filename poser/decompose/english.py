@@ -17,6 +17,10 @@ from poser.decompose.morphology import (
 from poser.decompose.scene import Absence, Look, Relation, Scene, Thing, Trait
 from poser.decompose.styles import time_of_day
 
+_ACROSS = {"left": "right", "top": "bottom", "foreground": "background"}
+_ACROSS |= {there: here for here, there in _ACROSS.items()}
+_OFF = {"on": "off", "on top of": "off", "in": "out of", "inside": "out of"}
+_NEAR = ("next to", "near", "at", "against")
 _IN_NAME = ("size", "shape", "material", "state")
 
 
@@ -216,6 +220,26 @@ class English:
         if name in ("on", "in", "at", "on top of"):
             return f"put {first} {name} {other}"
         return f"move {first} {name} {other}"
+
+    def taking_away(self, relation: Relation, *, across: bool) -> str:
+        """What an editor is told where a place is denied; empty where only "do not" says it.
+
+        Args:
+            relation: What is denied.
+            across: Whether what is not on the left may be moved to the right.
+        """
+        first = self.the(self.scene.things[relation.subject])
+        if relation.object is None:
+            sides = [w for w in relation.region.split() if w not in ("the", "side")]
+            if across and len(sides) == 1 and sides[0] in _ACROSS:
+                other = relation.region.replace(sides[0], _ACROSS[sides[0]])
+                return f"move {first} {_moved(relation.name, other)}"
+            return f"move {first} away from {relation.region}"
+        if (word := _OFF.get(relation.name)) is not None:
+            return f"take {first} {word} {self.others(relation)}"
+        if relation.name in _NEAR:
+            return f"move {first} away from {self.others(relation)}"
+        return ""
 
     def relation_caption(self, relation: Relation) -> str:
         """The relation as a phrase of a caption: "a cat left of a dog"."""

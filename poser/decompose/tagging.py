@@ -264,7 +264,7 @@ class _Tagger:
             if follow and follow.lower == verb_base(follow.lower) and is_in("verbs", follow.lower):
                 return "TO"
             return "PREP"
-        if lower == "neither" and (before == "BE" or self._next_static(index) == "DET"):
+        if lower == "neither" and before == "BE":
             return "NEG"
         if lower in ("other", "what") and self._nounish_next(index):
             return "ADJ"

@@ -208,7 +208,7 @@ def ablations(bench: Bench) -> dict[str, Any]:
 def curve(bench: Bench) -> dict[str, Any]:
     """Score against dollars, line by line: points of one line differ in one number alone.
 
-    Searches are given multiples of the policy's own mean spend as a cap on each prompt.
+    Beams are given multiples of the policy's own mean spend as a cap on each prompt.
     """
     quick, ours = bench.options.quick, policies_of(bench)
     multiples, qualities = (MULTIPLES[:1], QUALITIES[:1]) if quick else (MULTIPLES, QUALITIES)

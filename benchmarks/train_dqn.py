@@ -24,8 +24,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("training/dqn-seed0"))
     options = parser.parse_args()
     steps = options.steps or (5_000 if options.quick else 100_000)
+    from critic.rubric import THRESHOLD
     from envs.layout import Layout
-    from envs.simulation import KnownExperts
+    from envs.rules import STEP_PENALTY, Rules
+    from envs.simulation import KnownExperts, Ranges
     from envs.simulation.vector import SimulatedVecEnv
     from experts.registry import load_registry
     from policies.training.dqn import train_dqn
@@ -35,7 +37,8 @@ def main() -> None:
         experts = list(registry)
         layout = Layout(16, len(experts), 0, 0)
         known = KnownExperts({i: registry[i] for i in registry}, registry.tables)
-        venv = SimulatedVecEnv(ENVS, layout, known=known, seed=options.seed)
+        ranges, rules = Ranges(step_penalty=STEP_PENALTY), Rules(threshold=THRESHOLD)
+        venv = SimulatedVecEnv(ENVS, layout, ranges, options.seed, rules, known)
         train_dqn(venv, steps, options.seed, options.out, layout=layout, experts=experts)
     print(f"{steps} steps, {len(experts)} experts: {options.out}")
     write(options.json, {"steps": steps, "experts": experts})

@@ -8,10 +8,14 @@
 4. Otherwise the first pending command that is callable goes to the expert most capable of its op;
    its a-th retry goes to the a-th best, in turn, of those not hopeless beside the best.
 5. Nothing pending is callable: draw once more if something that can be drawn is still missing and
-   few pictures were drawn yet. "Few" is 3 where they cost money, 8 where they are free.
+   few pictures were drawn yet. "Few" is 3 where money counts and they cost some, else 8.
 6. What belongs on the finished picture comes last: to finish it, then text. It comes in time
    before the steps run out, text before size where they do not suffice for both; after it nothing
    else is changed. The first step is not kept for a finish that was appended to the plan.
+
+Money counts where lambda is above 0 or a run is capped. Prices then weigh beside capabilities, and
+what is expected of a call but the first (how likely it serves, times the share of the requirements)
+must be worth its price.
 
 Training-free routers of this kind are strong baselines (see docs/architecture.md for sources).
 """
@@ -45,10 +49,11 @@ class CapabilityRouter:
     """A :class:`policies.base.Policy` by the rules above.
 
     Attributes:
-        draws: Whole pictures drawn at most where drawing or judging costs money.
-        free_draws: Whole pictures drawn at most where neither does.
+        draws: Whole pictures drawn at most where money counts, and drawing or judging costs some.
+        free_draws: Whole pictures drawn at most elsewhere.
         redraw_above: Share of the drawable commands missing above which it is drawn anew.
-        cost_weight: Capability that one US dollar is worth, when experts are compared.
+        cost_weight: Capability that one US dollar is worth, when experts are compared, under a cap
+            and where lambda is no larger.
     """
 
     draws: int = 3
@@ -75,8 +80,11 @@ class CapabilityRouter:
         share = _share_missing(best, drawers)
         last = finishing(best, registry)
         closed = steps_left(state) <= reserved(best, registry) or finished(best)
-        free = state.rules.judgement_cost == 0.0 and all(s.cost.usd == 0.0 for s in drawers)
-        more = bool(draws) and drawn < (self.free_draws if free else self.draws)
+        rules = state.rules
+        free = rules.judgement_cost == 0.0 and all(s.cost.usd == 0.0 for s in drawers)
+        counts = rules.cost_weight > 0.0 or rules.budget is not None
+        more = bool(draws) and drawn < (self.draws if counts and not free else self.free_draws)
+        more = more and any(share * _served(state, s) >= _price(state, s) for s in drawers)
         if not closed and more and drawn and share > self.redraw_above:
             return self._draw(state, draws, registry, "most of it is missing: draw it anew")
         redraws = not closed and more and share > 0.0
@@ -85,7 +93,8 @@ class CapabilityRouter:
         if worse and (edits or (last and not redraws)):
             return Decision(Revert(), "the last change made it worse: back to the best so far")
         for command in edits:
-            if mine := [c for c in calls if c.command == command.id]:
+            mine = [c for c in calls if c.command == command.id]
+            if mine := [c for c in mine if _pays(state, command, registry[c.expert])]:
                 return self._edit(state, command, mine, registry)
         if redraws:
             return self._draw(state, draws, registry, "editing got no further: draw it anew")
@@ -93,6 +102,11 @@ class CapabilityRouter:
             if mine := [c for c in calls if c.command == command.id]:
                 return self._edit(state, command, mine, registry)
         return Decision(Stop(), "nothing left that an expert here could mend")
+
+    def _weight(self, state: State) -> float:
+        """Capability that one US dollar is worth here."""
+        capped = self.cost_weight if state.rules.budget is not None else 0.0
+        return max(state.rules.cost_weight, capped)
 
     def _draw(
         self,
@@ -103,8 +117,7 @@ class CapabilityRouter:
     ) -> Decision:
         def fitness(call: Call) -> float:
             spec = registry[call.expert]
-            served = [spec.capability_at(c) if serves(spec, c) else 0.0 for c in state.plan.asked]
-            return sum(served) / max(1, len(served)) - self.cost_weight * spec.cost.usd
+            return _served(state, spec) - self._weight(state) * spec.cost.usd
 
         ordered = sorted(draws, key=lambda c: (-fitness(c), c.expert))
         best = ordered[attempts(state, ALL) % len(ordered)]
@@ -119,7 +132,7 @@ class CapabilityRouter:
     ) -> Decision:
         def fitness(call: Call) -> float:
             spec = registry[call.expert]
-            return spec.capability_at(command) - self.cost_weight * spec.cost.usd
+            return spec.capability_at(command) - self._weight(state) * spec.cost.usd
 
         best = max(registry[c.expert].capability_at(command) for c in calls)
         able = [c for c in calls if registry[c.expert].capability_at(command) >= ABLE * best]
@@ -130,6 +143,26 @@ class CapabilityRouter:
         again = f", attempt {attempt + 1} with a new seed" if attempt else ""
         why = f"{command.id} is missing" if command.asked else "nothing else is to be changed"
         return Decision(choice, f"{why}; {command.op} {capability:.2f}{again}")
+
+
+def _served(state: State, spec: ExpertSpec) -> float:
+    """How much of the plan a drawing by this expert is expected to serve, in [0, 1]."""
+    served = [spec.capability_at(c) if serves(spec, c) else 0.0 for c in state.plan.asked]
+    return sum(served) / max(1, len(served))
+
+
+def _price(state: State, spec: ExpertSpec) -> float:
+    """What a call of an expert costs, in Phi: lambda times the US dollars of it and its judge."""
+    return state.rules.cost_weight * (spec.cost.usd + state.rules.judgement_cost)
+
+
+def _pays(state: State, command: Command, spec: ExpertSpec) -> bool:
+    """Whether a call is expected to be worth its price; one that nobody judges always is."""
+    judged = state.plan.judged
+    about = {k.id for k in command.criteria}
+    share = sum(k.weight for k in judged if k.id in about)
+    total = sum(k.weight for k in judged)
+    return share == 0.0 or spec.capability_at(command) * share >= total * _price(state, spec)
 
 
 def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:

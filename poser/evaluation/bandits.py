@@ -22,6 +22,8 @@ class BanditFileError(PoserError):
 def fitted(folder: Path, seed: int, steps: int) -> tuple[LinUcb, str]:
     """The bandit of a seed: read from a folder where it was fitted before, else fitted now.
 
+    By the threshold and the step penalty that policies are trained by.
+
     Args:
         folder: Where it is kept.
         seed: Of the simulated worlds.
@@ -34,12 +36,17 @@ def fitted(folder: Path, seed: int, steps: int) -> tuple[LinUcb, str]:
         StorageError: It cannot be written.
         BanditFileError: The file is damaged.
     """
-    path = folder / f"bandit2-{steps}-seed{seed}.safetensors"
+    path = folder / f"bandit3-{steps}-seed{seed}.safetensors"
     if not path.is_file():
+        from critic.rubric import THRESHOLD
         from envs.layout import Layout
+        from envs.rules import STEP_PENALTY, Rules
+        from envs.simulation import Ranges
         from envs.simulation.vector import SimulatedVecEnv
 
-        write_bandit(path, fit(SimulatedVecEnv(64, Layout(text_dim=0, image_dim=0)), steps, seed))
+        ranges, rules = Ranges(step_penalty=STEP_PENALTY), Rules(threshold=THRESHOLD)
+        layout = Layout(text_dim=0, image_dim=0)
+        write_bandit(path, fit(SimulatedVecEnv(64, layout, ranges, rules=rules), steps, seed))
     return read_bandit(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,33 +64,39 @@ class Method:
         identity: What its choices depend on besides the name: hashes of weights and the like.
         begin: Begins an episode, given its number and prompt.
         group: The name without its training seed: methods of one group are one, trained anew.
+        caps: Most US dollars of an episode by prompt, where a method has such of its own.
     """
 
     name: str
     identity: str
     begin: Callable[[int, Case], Asking]
     group: str
+    caps: Mapping[str, float] = field(default_factory=dict)
 
 
 def spends_as(name: str) -> str | None:
-    """The method whose mean spend a method is given: ``router`` for ``best-of@router``."""
+    """The method whose spend a method is given: ``router`` for ``best-of@router``."""
     found = _AT_SPEND.fullmatch(name)
     return found[1] if found else None
 
 
-def method_named(name: str, setting: Setting, *, work: Path, spend: float | None = None) -> Method:
+def method_named(
+    name: str, setting: Setting, *, work: Path, spends: Mapping[str, float] | None = None
+) -> Method:
     """The method of that name; see :data:`NAMES`.
 
     Args:
         name: A name, with a search after ``+`` and changes after ``~`` where wanted.
         setting: The terms.
         work: Folder in which what has to be fitted is kept.
-        spend: US dollars an episode, for ``best-of@METHOD`` and ``critic-beam:3@METHOD``.
+        spends: US dollars by prompt, for ``best-of@METHOD``, which may spend their mean on
+            average, and ``critic-beam:3@METHOD``, which may spend as much on each prompt.
 
     Raises:
         PoserError: There is no such method, or a policy cannot be loaded.
     """
     base, search = _parted(name)
+    spend = None if spends is None else sum(spends.values()) / max(1, len(spends))
     if spend == 0.0:
         raise PoserError(
             f"{name[:80]} has nothing to match: {spends_as(name)} spent no money",
@@ -99,13 +105,11 @@ def method_named(name: str, setting: Setting, *, work: Path, spend: float | None
     if found := _BEAM.fullmatch(base):
         if search is not None:
             raise _unknown(name, f"{found[1]} is a search already: drop what follows the plus")
-        if found[3] is not None:
-            if spend is None:
-                raise _unknown(name, _NO_SPEND)
-            setting = setting.with_rules(budget=spend)
-        method = _beam(found[1], int(found[2] or WIDTH), setting)
+        if found[3] is not None and spends is None:
+            raise _unknown(name, _NO_SPEND)
+        method = _beam(found[1], int(found[2] or WIDTH), setting, spends or {})
         base = base if found[2] else base.replace(found[1], method.name, 1)
-        return replace(method, name=base, group=base, identity=f"{method.identity}|{spend}")
+        return replace(method, name=base, group=base)
     base, *changes = [base] if spends_as(base) else base.split("~")
     for change in changes:
         if change not in CHANGES:
@@ -137,7 +141,7 @@ def _parted(name: str) -> tuple[str, Search | None]:
     return name, None
 
 
-def _beam(kind: str, width: int, setting: Setting) -> Method:
+def _beam(kind: str, width: int, setting: Setting, caps: Mapping[str, float]) -> Method:
     """Beam search over the best-rated calls, by the critic's word or by the truth."""
     by_evaluator = kind == "oracle"
     evaluator = setting.evaluator
@@ -146,12 +150,13 @@ def _beam(kind: str, width: int, setting: Setting) -> Method:
 
     def play(_number: int, case: Case) -> Asking:
         critic: Critic | None = evaluator if by_evaluator else None
-        episode = setting.episode(case, critic)
+        capped = setting.with_rules(budget=caps[case.id]) if case.id in caps else setting
+        episode = capped.episode(case, critic)
         value = _truth(case, episode, setting) if by_evaluator else None
         return beam(episode, setting.encoder(case), Rated(), width=width, value=value)
 
     name = f"{kind}:{width}"
-    return Method(name, name, play, name)
+    return Method(name, f"{name}|None", play, name, caps)
 
 
 def _truth(case: Case, episode: Episode, setting: Setting) -> Callable[[State], float]:
@@ -187,7 +192,7 @@ def _chooser(
     if base == "router":
         from policies.router import CapabilityRouter
 
-        return base, base, _always(CapabilityRouter())
+        return f"{base}2", base, _always(CapabilityRouter())
     if base == "single":
         return base, base, _always(BestOfN(1))
     if counted := _BEST_OF.fullmatch(base):
@@ -318,6 +323,6 @@ def _no_truth() -> PoserError:
 def identity_of(method: Method, case: Case, setting: Setting) -> str:
     """The key of an episode: a hash of all that it depends on."""
     plan = content_hash(case.plan.to_dict())
-    return content_hash(
-        {"format": 2, "method": method.identity, "case": case.id, "plan": plan, **setting.identity}
-    )
+    cap = {"cap": method.caps[case.id]} if case.id in method.caps else {}
+    depends = {"method": method.identity, "case": case.id, "plan": plan}
+    return content_hash({"format": 2, **depends, **cap, **setting.identity})

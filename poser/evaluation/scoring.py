@@ -150,7 +150,7 @@ class Evaluation:
 
     def _method(self, name: str) -> Method:
         other = spends_as(name)
-        spend = None
+        spends: dict[str, float] | None = None
         if other is not None:
             beside = self.results[other]
             if not beside.scored:
@@ -159,8 +159,9 @@ class Evaluation:
                     f"{name} has nothing to match: no episode of {other} has a score: {reason}",
                     remedy="mend that, then give the same command again",
                 )
-            spend = beside.spend
-        return method_named(name, self.setting, work=self.work, spend=spend)
+            spends = {c.id: beside.spend for c in self.cases}  # where an outage left no score
+            spends |= {case: scored.spent for case, scored in beside.scored.items()}
+        return method_named(name, self.setting, work=self.work, spends=spends)
 
     def _evaluate(self, method: Method) -> Results:
         keys = [identity_of(method, case, self.setting) for case in self.cases]

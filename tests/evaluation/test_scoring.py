@@ -205,7 +205,9 @@ def test_best_of_at_equal_spend(tmp_path: Path) -> None:
 def test_a_beam_at_equal_spend(tmp_path: Path) -> None:
     beam, router = Studio(tmp_path).of("critic-beam@router")
     assert beam.method == "critic-beam:3@router"
-    assert 0.0 < max(s.spent for s in beam.scored.values()) <= router.spend + 1e-9
+    spent = {case: (s.spent, router.scored[case].spent) for case, s in beam.scored.items()}
+    assert all(0.0 < ours <= theirs + 1e-9 for ours, theirs in spent.values())
+    assert len({theirs for _, theirs in spent.values()}) > 1
 
 
 def test_equal_spend_needs_a_price(tmp_path: Path) -> None:

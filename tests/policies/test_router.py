@@ -50,6 +50,7 @@ DRAW = expert("draw", "text_to_image", add=0.5, background=0.9)
 STRONG = expert("strong", add=0.9, recolour=0.4)
 WEAK = expert("weak", add=0.3, recolour=0.6)
 EXPERTS = registry_of(DRAW, STRONG, WEAK)
+FIRST = Call(command=ALL, expert="draw")
 
 
 def image(n: int) -> ImageRef:
@@ -83,11 +84,25 @@ def test_without_a_picture_the_whole_plan_goes_to_the_painter_that_serves_most()
     assert choose(initial_state(PLAN, Rules()), registry) == Call(command=ALL, expert="draw")
 
 
-def test_a_price_counts_when_experts_are_compared() -> None:
+CAPPED, WEIGHED = Rules(budget=9.0, max_steps=50), Rules(cost_weight=1.0, max_steps=50)
+
+
+@pytest.mark.parametrize("rules", [CAPPED, WEIGHED], ids=["capped", "lambda"])
+def test_a_price_counts_where_money_does(rules: Rules) -> None:
     dear = expert("a-dear", "text_to_image", usd=0.5, add=0.5, background=0.9)
-    assert choose(initial_state(PLAN, Rules()), registry_of(dear, DRAW)) == Call(
-        command=ALL, expert="draw"
-    )
+    registry = registry_of(dear, DRAW)
+    first = Call(command=ALL, expert="draw")
+    assert choose(initial_state(PLAN, rules), registry) == first
+    assert choose(initial_state(PLAN, Rules()), registry) == Call(command=ALL, expert="a-dear")
+
+
+def test_a_call_must_be_worth_its_price() -> None:
+    """An edit by the strong adds 0.9 of a fourth of the requirements."""
+    for usd, action in ((0.22, Call(command="c2", expert="strong")), (0.23, Stop())):
+        dear = registry_of(DRAW, STRONG.model_copy(update={"cost": Cost(usd=usd)}))
+        state = step(initial_state(PLAN, WEIGHED), FIRST, 0.9, 0.1, 0.9, 0.9)
+        free = registry_of(DRAW.model_copy(update={"cost": Cost(usd=1.0)}))
+        assert choose(state, dear | free) == action
 
 
 def test_a_change_for_the_worse_is_taken_back() -> None:
@@ -112,13 +127,23 @@ def test_a_picture_that_misses_most_is_drawn_anew_a_few_times() -> None:
     assert choose(state) == Call(command="c1", expert="strong")
 
 
-def test_fewer_pictures_are_drawn_where_they_cost_money() -> None:
+@pytest.mark.parametrize("rules", [CAPPED, WEIGHED], ids=["capped", "lambda"])
+def test_fewer_pictures_are_drawn_where_money_counts(rules: Rules) -> None:
+    dear = {**EXPERTS, "draw": DRAW.model_copy(update={"cost": Cost(usd=0.01)})}
+    state = initial_state(PLAN, rules)
+    for _ in range(ROUTER.draws):
+        assert choose(state, dear) == FIRST
+        state = step(state, FIRST, 0.1, 0.1, 0.1, 0.1)
+    assert choose(state, dear) == Call(command="c1", expert="strong")
+
+
+def test_prices_mean_nothing_where_money_does_not_count() -> None:
     dear = {**EXPERTS, "draw": DRAW.model_copy(update={"cost": Cost(usd=0.01)})}
     state = initial_state(PLAN, Rules(max_steps=50))
-    for _ in range(ROUTER.draws):
-        assert choose(state, dear) == Call(command=ALL, expert="draw")
-        state = step(state, Call(command=ALL, expert="draw"), 0.1, 0.1, 0.1, 0.1)
-    assert choose(state, dear) == Call(command="c1", expert="strong")
+    for _ in range(ROUTER.free_draws):
+        assert choose(state, dear) == choose(state) == FIRST
+        state = step(state, FIRST, 0.1, 0.1, 0.1, 0.1)
+    assert choose(state, dear) == choose(state) != FIRST
 
 
 def test_a_picture_of_the_users_is_never_drawn_anew() -> None:

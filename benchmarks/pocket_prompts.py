@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from poser.core.plan import Criterion
+from poser.core.record import EpisodeRecord
 
 COMPOSED = "composed (router)"
 
@@ -186,8 +187,13 @@ def _composed(cases: Sequence[Case], seed: int) -> list[Made]:
             if run.result_path.exists():
                 with Image.open(run.result_path) as stored:
                     image = stored.convert("RGB")
-            made.append((image, seconds, len(episode.steps)))
+            made.append((image, seconds, calls_of(episode)))
     return made
+
+
+def calls_of(episode: EpisodeRecord) -> int:
+    """How many steps called an expert; ``Stop`` and ``Revert`` are steps without a request."""
+    return sum(step.request is not None for step in episode.steps)
 
 
 def _table(scored: Iterable[tuple[str, list[Score]]], value: Any, unit: str) -> dict[str, Any]:

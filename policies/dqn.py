@@ -180,11 +180,15 @@ class DqnPolicy:
         Raises:
             PolicyFileError: The files are missing, damaged or of another version.
         """
+        import torch
+
         del tables, pictures
         card = _read_card(folder / CARD)
         layout = card.layout
-        network = q_network(state_size(layout), card.hidden, layout.actions)
-        set_weights(network, read_weights(folder / WEIGHTS, card.weights), folder / WEIGHTS)
+        weights = read_weights(folder / WEIGHTS, card.weights)
+        with torch.device("meta"):  # a card that its weights do not fit is given no memory
+            network = q_network(state_size(layout), card.hidden, layout.actions)
+        set_weights(network, weights, folder / WEIGHTS)
         return cls(network.eval(), card)
 
     def choose(

@@ -262,7 +262,8 @@ def set_weights(network: Module, weights: Mapping[str, Tensor], path: Path) -> N
     """Gives a network its weights.
 
     Args:
-        network: Any.
+        network: Any; one on the device ``meta`` comes to the CPU once its weights fit. Of such a
+            one all that is kept must be among the weights.
         weights: By name.
         path: Where they are from, for messages.
 
@@ -282,4 +283,6 @@ def set_weights(network: Module, weights: Mapping[str, Tensor], path: Path) -> N
             )
         if not bool(found.isfinite().all()):
             raise PolicyFileError(f"{path}: {name} is not finite", remedy=REMEDY)
+    if any(tensor.is_meta for tensor in expected.values()):
+        network.to_empty(device="cpu")
     network.load_state_dict(weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,12 @@ from poser.core.errors import StorageError
 
 FORMAT = 2
 """Raised where observations come to mean something else as well."""
+
+_DAMAGE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError),
+    *(AttributeError, struct.error, ArithmeticError, AssertionError),
+)
+"""What unpickling raises, depending on which byte is wrong."""
 
 
 @dataclass(slots=True)
@@ -77,7 +84,7 @@ class Checkpoint:
             raise TrainingError(
                 f"there is no checkpoint {path}", remedy="begin anew: poser train --config FILE"
             ) from error
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        except _DAMAGE as error:
             raise TrainingError(
                 f"{path} is damaged", remedy="begin anew: poser train --config FILE"
             ) from error

@@ -91,11 +91,24 @@ class Training:
     _at: Checkpoint = field(default_factory=Checkpoint, init=False)
     _since: float = field(default=0.0, init=False)
 
+    def __post_init__(self) -> None:
+        """Refuses a device that is not there, which Stable-Baselines3 would replace by the CPU.
+
+        Raises:
+            TrainingError: It is CUDA, and there is none.
+        """
+        if self.device.startswith("cuda") and not torch.cuda.is_available():
+            raise TrainingError(
+                "there is no CUDA device for --device cuda",
+                remedy="say --device auto or cpu, or mend CUDA: poser doctor shows the devices",
+            )
+
     def run(self, *, resume: bool = False) -> Path:
         """Trains all stages; returns the folder of the exported policy.
 
         Args:
-            resume: Whether to go on from the checkpoint of the folder.
+            resume: Whether to go on from the checkpoint of the folder; a run that was killed
+                before its first begins anew.
 
         Raises:
             TrainingError: There is nothing to resume, the folder is taken, another process works
@@ -116,7 +129,8 @@ class Training:
     def _run(self, resume: bool) -> None:
         checkpoint = self.folder / CHECKPOINT
         if resume:
-            self._at = Checkpoint.load(checkpoint)
+            if not self._unstarted():
+                self._at = Checkpoint.load(checkpoint)
         elif checkpoint.exists():
             raise TrainingError(
                 f"{self.folder} holds a training run already",
@@ -134,6 +148,15 @@ class Training:
             self._at.optimizer = self._at.best_return = None
             self._at.policy, self._at.best = self._at.best or self._at.policy, None
             self._at.save(checkpoint)
+
+    def _unstarted(self) -> bool:
+        """Whether the run was killed before its first checkpoint, and so before its first figures.
+
+        A folder that has figures but no checkpoint has lost it: nothing of it is overwritten.
+        """
+        begun, log = (self.folder / CONFIG).is_file(), self.folder / LOG
+        figures = log.is_file() and log.stat().st_size > 0
+        return begun and not figures and not (self.folder / CHECKPOINT).exists()
 
     def _stage(self, stage: Stage) -> None:
         config, at = self.config, self._at

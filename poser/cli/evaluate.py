@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from poser.evaluation.scoring import Results, Told
     from poser.evaluation.setting import Setting
 
+HELD_OUT = 200
+"""Held-out prompts unless told otherwise."""
+
 NOT_SCORED = 6
 """Exit status where an outage kept an episode from being scored; that of an ExpertError."""
 
@@ -47,7 +50,16 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    n: Annotated[int, typer.Option("--n", min=1, max=100_000, help="Held-out prompts.")] = 200,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n",
+            min=1,
+            max=100_000,
+            help="Held-out prompts; with --prompts the first N of those, by default all.",
+            show_default="200",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**31 - 1, help="Same seed, same prompts.")
     ] = 0,
@@ -209,14 +221,15 @@ def _searching(name: str, search: str | None) -> str:
     from policies.search import parse_search
 
     asked = parse_search(search)
-    whole = name.startswith(("critic-beam", "oracle", "best-of@")) or "+" in name
-    return name if whole else f"{name}+{asked}"
+    from poser.evaluation.methods import searches
+
+    return name if searches(name) else f"{name}+{asked}"
 
 
-def _cases(prompts: Path | None, n: int, seed: int) -> list[Case]:
+def _cases(prompts: Path | None, n: int | None, seed: int) -> list[Case]:
     from poser.evaluation.cases import pocket_cases, prompt_cases
 
-    return pocket_cases(n, seed) if prompts is None else prompt_cases(prompts)
+    return pocket_cases(n or HELD_OUT, seed) if prompts is None else prompt_cases(prompts)[:n]
 
 
 def _run(

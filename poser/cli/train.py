@@ -98,6 +98,7 @@ def train(
         given = [part for path in registry or () for part in ("--registry", str(path))]
         given += ["--critic", str(critic)] if critic else []
         given += ["--live"] if live else []
+        given += ["--device", device] if device != "cpu" else []
         _run(training, given, resume=resume is not None)
     _conclude(folder, as_json)
 

@@ -80,6 +80,16 @@ def spends_as(name: str) -> str | None:
     return found[1] if found else None
 
 
+def searches(name: str) -> bool:
+    """Whether a method has a search already, or a spend that stands in for one.
+
+    Raises:
+        SearchError: What follows its plus is a search that there is not.
+    """
+    base, search = _parted(name)
+    return search is not None or spends_as(name) is not None or bool(_BEAM.fullmatch(base))
+
+
 def method_named(
     name: str, setting: Setting, *, work: Path, spends: Mapping[str, float] | None = None
 ) -> Method:
@@ -114,6 +124,8 @@ def method_named(
     for change in changes:
         if change not in CHANGES:
             raise _unknown(name, f"after ~ there may be {' or '.join(CHANGES)}")
+    if "no-picture" in changes and not _sees(base):
+        raise _unknown(name, "only a learned policy looks at the picture: drop ~no-picture")
     identity, label, chooser = _chooser(base, setting, work, spend, "no-picture" not in changes)
     feedback = "text" if "text-feedback" in changes else _feedback(base)
     setting = setting.with_rules(feedback=feedback)
@@ -274,8 +286,19 @@ def _learned(name: str, setting: Setting, with_picture: bool) -> tuple[str, str,
 def _feedback(base: str) -> str:
     from policies.catalogue import feedback_of
 
-    other = base == "bandit" or base.startswith(("bandit:", "dqn:", "best-of@"))
-    return "none" if other else feedback_of(base)
+    return "none" if _compared_alone(base) else feedback_of(base)
+
+
+def _sees(base: str) -> bool:
+    """Whether a method is a learned policy, which is shown the picture."""
+    from policies.catalogue import is_learned
+
+    return is_learned(base) and not _compared_alone(base)
+
+
+def _compared_alone(base: str) -> bool:
+    """Whether a method is here to be compared with, and composing knows no such name."""
+    return base == "bandit" or base.startswith(("bandit:", "dqn:", "best-of@"))
 
 
 def label_of(folder: Path) -> str:

@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from policies.training.run import Training
+from poser.cli.app import app
 from tests.cli.conftest import Poser
 
 TINY = """
@@ -34,6 +37,22 @@ def test_train_and_go_on(poser: Poser, tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert json.loads(again.stdout)["stage"] == "simulator"
+
+
+def test_the_hint_after_an_interruption_repeats_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_training: Training, *, resume: bool) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", interrupted)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    arguments = ["train", "--config", str(tmp_path / "tiny.yaml"), "--out", "t", "--quiet"]
+    ended = CliRunner().invoke(app, [*arguments, "--device", "auto"])
+    assert ended.exit_code == 130
+    assert ended.stderr.endswith("poser train --resume t --device auto\n")
+    ended = CliRunner().invoke(app, arguments)
+    assert ended.stderr.endswith("poser train --resume t\n")
 
 
 @pytest.mark.parametrize(

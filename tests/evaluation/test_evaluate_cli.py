@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from poser.cli.evaluate import _cases, _searching
 from poser.evaluation.cases import pocket_cases, prompt_cases
 from tests.cli.conftest import Poser, poser
 
@@ -40,6 +41,23 @@ def test_cases(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Two birds are in a tree.")
     assert [c.name for c in prompt_cases(tmp_path)] == ["a.txt", "b.txt"]
     assert all(c.criteria is None for c in prompt_cases(tmp_path))
+    assert [c.name for c in _cases(tmp_path, 1, 0)] == ["a.txt"]
+    assert len(_cases(tmp_path, None, 0)) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["router", "runs/a+b/policy", "oracle-runs/policy", "critic-beam-2/policy"]
+)
+def test_a_search_is_put_on_what_has_none(name: str) -> None:
+    assert _searching(name, "beam:3") == f"{name}+beam:3"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["router+best-of:4", "oracle", "critic-beam:2", "critic-beam:2@a/b", "best-of@router+beam:2"],
+)
+def test_a_search_is_not_put_on_another(name: str) -> None:
+    assert _searching(name, "beam:3") == name
 
 
 @pytest.mark.slow

@@ -235,6 +235,8 @@ def test_only_the_whole_plan(tmp_path: Path) -> None:
     [
         ("ruoter", "there is no method 'ruoter'"),
         ("router~upside-down", "no-picture"),
+        ("router~no-picture", "only a learned policy"),
+        ("dqn:./nowhere~no-picture", "only a learned policy"),
         ("router+beam:0", "beam:K"),
         ("oracle:2+beam:3", "search already"),
         ("./nowhere", "there is no policy in"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,17 @@ def test_damaged_and_missing_files_are_told_in_one_line(trained: Path, tmp_path:
         DqnPolicy.load(tmp_path)
     (tmp_path / CARD).write_text("{}")
     with pytest.raises(PolicyFileError, match="no DQN of this version"):
+        DqnPolicy.load(tmp_path)
+
+
+def test_a_card_that_its_weights_do_not_fit_is_given_no_memory(
+    trained: Path, tmp_path: Path
+) -> None:
+    card = json.loads((trained / CARD).read_text())
+    card |= {"max_commands": 65_536, "text_dim": 1024, "hidden": [4096]}  # about a terabyte
+    (tmp_path / CARD).write_text(json.dumps(card))
+    (tmp_path / WEIGHTS).write_bytes((trained / WEIGHTS).read_bytes())
+    with pytest.raises(PolicyFileError, match=r"0\.weight is"):
         DqnPolicy.load(tmp_path)
 
 

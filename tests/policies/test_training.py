@@ -245,6 +245,42 @@ def test_a_stage_goes_on_in_the_world_that_it_began_in(tmp_path: Path) -> None:
     }
 
 
+def test_a_run_killed_before_its_first_checkpoint_goes_on(tmp_path: Path) -> None:
+    Training(config(), tmp_path / "whole", bandits()).run()
+    with pytest.raises(Killed):
+        Training(config(), tmp_path / "killed", bandits(), watcher=Killer(1)).run()
+    assert not (tmp_path / "killed" / "checkpoint.pt").exists()
+    Training(resumed(tmp_path / "killed"), tmp_path / "killed", bandits()).run(resume=True)
+    assert same(exported(tmp_path / "whole"), exported(tmp_path / "killed"))
+    (tmp_path / "killed" / "checkpoint.pt").unlink()  # lost, which is not to lose the rest
+    with pytest.raises(TrainingError, match="there is no checkpoint"):
+        Training(resumed(tmp_path / "killed"), tmp_path / "killed", bandits()).run(resume=True)
+
+
+def test_cuda_is_not_replaced_by_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(TrainingError, match="no CUDA device"):
+        Training(config(), tmp_path, bandits(), device="cuda")
+
+
+@pytest.mark.parametrize("damage", [UnicodeDecodeError("a", b"", 0, 1, ""), IndexError(), "cut"])
+def test_damage_of_any_kind_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Exception | str
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    Checkpoint(steps=3, history=[{"stage": "first"}]).save(path)
+    if isinstance(damage, str):
+        path.write_bytes(path.read_bytes()[:-40])
+    else:
+
+        def load(*_args: Any, **_options: Any) -> Any:
+            raise damage
+
+        monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(TrainingError, match="damaged"):
+        Checkpoint.load(path)
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="there is no training run"):
         resumed(tmp_path)

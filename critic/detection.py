@@ -76,16 +76,27 @@ class Detection(Value):
         """The objects of one kind."""
         return tuple(o for o in self.objects if o.noun == noun)
 
-    def relates(self, noun: str, relation: str, other: str) -> bool:
-        """Whether NOUN is RELATION OTHER, by the mean centres of each kind."""
+    def relates(self, noun: str, relation: str, other: str, *, one: bool = False) -> bool:
+        """Whether NOUN is RELATION OTHER, by the mean centres of each kind.
+
+        Args:
+            noun: Kind of object, singular.
+            relation: "left of", "right of", "above" or "below".
+            other: As ``noun``.
+            one: Whether it is enough that a single NOUN is.
+        """
         first, second = self.of(noun), self.of(other)
         if not first or not second:
             return False
         right, down = _DIRECTIONS[relation]
-        dx = fmean(o.x for o in second) - fmean(o.x for o in first)
-        dy = fmean(o.y for o in second) - fmean(o.y for o in first)
-        along, across = (right * dx, dy) if right else (down * dy, dx)
-        return along >= APART and along >= ASIDE * abs(across)
+        x, y = fmean(o.x for o in second), fmean(o.y for o in second)
+        mean = (fmean(o.x for o in first), fmean(o.y for o in first))
+        for from_x, from_y in [(o.x, o.y) for o in first] if one else [mean]:
+            dx, dy = x - from_x, y - from_y
+            along, across = (right * dx, dy) if right else (down * dy, dx)
+            if along >= APART and along >= ASIDE * abs(across):
+                return True
+        return False
 
 
 class Words(Value):
@@ -128,7 +139,7 @@ class Words(Value):
                 name = self.relations.get(relation.lower())
                 if one is None or two is None or name is None:
                     return None
-                return seen.relates(one, name, two)
+                return seen.relates(one, name, two, one=question.startswith("is one of "))
             case "global", (look,):
                 style = self._style(look)
                 return None if style is None else seen.style == style

@@ -24,6 +24,9 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+THE_SHIPPED = "learned"
+"""What the policy that ships is called, where a policy to begin with is named."""
+
 CONFIG = "train.json"
 """The name of the configuration in the folder of a run."""
 
@@ -171,6 +174,8 @@ class TrainConfig(Value):
 
     Attributes:
         seed: Of all that is drawn.
+        start: A policy to begin with instead of random weights: ``learned``, the one that ships, or
+            the folder of an export, relative to the configuration file. Empty for none.
         max_commands: Commands of a plan that training has room for. The policy serves any number.
         max_experts: Experts of a registry that training has room for, likewise.
         text_dim: Size of the hashed embedding of an instruction; 0 for none.
@@ -187,6 +192,7 @@ class TrainConfig(Value):
     """
 
     seed: Seed = 0
+    start: Annotated[str, Field(max_length=4096)] = ""
     max_commands: Annotated[int, Field(ge=1, le=1024)] = 16
     max_experts: Annotated[int, Field(ge=1, le=1024)] = 16
     text_dim: Annotated[int, Field(ge=0, le=1024)] = 32
@@ -243,12 +249,13 @@ class TrainConfig(Value):
 
     @property
     def anonymous(self) -> TrainConfig:
-        """The same without where on this machine its prompts are."""
+        """The same without where on this machine its prompts, and what it begins with, are."""
         stages = [
             s.model_copy(update={"prompts": tuple(Path(p).name for p in s.prompts)})
             for s in self.stages
         ]
-        return self.model_copy(update={"stages": tuple(stages)})
+        start = Path(self.start).name if self.start else ""
+        return self.model_copy(update={"stages": tuple(stages), "start": start})
 
     def validated(self, stage: Stage) -> int:
         """Held-out episodes that the legs of a stage are validated by."""
@@ -294,6 +301,9 @@ def read_config(path: Path, *, steps: int | None = None, seed: int | None = None
         )
     if seed is not None:
         data["seed"] = seed
+    start = data.get("start")
+    if isinstance(start, str) and start not in ("", THE_SHIPPED):
+        data["start"] = str(path.absolute().parent / start)
     stages = data.get("stages")
     if isinstance(stages, list):
         for stage in stages:

@@ -6,8 +6,8 @@ that was not (same machine, same threads). Episodes cut off at the end of a leg 
 their value, as at the end of any rollout.
 
 A run's folder holds ``train.json`` (the configuration), ``checkpoint.pt``, ``log.jsonl`` (one line
-a leg, and one where a later stage begins), ``tensorboard/`` and ``policy/``, the best policy so
-far, exported.
+a leg, and one where a stage begins with a policy), ``tensorboard/`` and ``policy/``: the best
+policy so far, exported.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from filelock import FileLock, Timeout
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from stable_baselines3.common.utils import FloatSchedule
 
-from policies.export import export_policy
+from policies.export import export_policy, load_policy
+from policies.learned import SHIPPED
 from policies.training.actor import ComposePPO, ScoringPolicy
 from policies.training.checkpoint import Checkpoint
-from policies.training.config import CONFIG, Stage, TrainConfig, TrainingError
+from policies.training.config import CONFIG, THE_SHIPPED, Stage, TrainConfig, TrainingError
 from policies.training.dropout import AblatedVecEnv, FeatureDropout
 from policies.training.outages import OutageAwareBuffer
 from policies.training.recorder import Recorder
@@ -112,7 +113,9 @@ class Training:
 
         Raises:
             TrainingError: There is nothing to resume, the folder is taken, another process works
-                on it, or a stage would go on in another world than it began in.
+                on it, a stage would go on in another world than it began in, or the policy to begin
+                with is of another shape.
+            PolicyFileError: The policy to begin with cannot be read.
             StorageError: The folder cannot be written.
         """
         _make(self.folder)
@@ -129,13 +132,17 @@ class Training:
     def _run(self, resume: bool) -> None:
         checkpoint = self.folder / CHECKPOINT
         if resume:
-            if not self._unstarted():
+            if self._unstarted():
+                self._begin()
+            else:
                 self._at = Checkpoint.load(checkpoint)
         elif checkpoint.exists():
             raise TrainingError(
                 f"{self.folder} holds a training run already",
                 remedy=f"go on with --resume {self.folder}, or choose another --out",
             )
+        else:
+            self._begin()
         _write(self.folder / CONFIG, self.config.to_json() + "\n")
         self._log_history()
         while self._at.stage < len(self.config.stages):
@@ -148,6 +155,21 @@ class Training:
             self._at.optimizer = self._at.best_return = None
             self._at.policy, self._at.best = self._at.best or self._at.policy, None
             self._at.save(checkpoint)
+
+    def _begin(self) -> None:
+        """Takes over the weights of the policy that training begins with, if there is one."""
+        config = self.config
+        if not config.start:
+            return
+        scorer, card = load_policy(SHIPPED if config.start == THE_SHIPPED else Path(config.start))
+        if card.scorer != config.shape or card.ablate != config.ablate:
+            raise TrainingError(
+                f"{config.start} is of another shape than what is to be trained",
+                remedy="give scorer, text_dim, image_side and ablate as its policy.json has them, "
+                "or leave start out",
+            )
+        self._at.policy = _copied(scorer.state_dict())
+        self._at.worlds = {**card.worlds, "start": {"policy": card.weights}}
 
     def _unstarted(self) -> bool:
         """Whether the run was killed before its first checkpoint, and so before its first figures.
@@ -182,7 +204,7 @@ class Training:
             )
             model = self._model(stage, training)
             self._since = time.monotonic()
-            if at.stage and at.best_return is None:
+            if at.policy is not None and at.best_return is None:
                 self._start(stage, model, valid)
             while at.leg < legs and not self._enough():
                 self._leg(stage, model, recorder, valid)
@@ -248,12 +270,14 @@ class Training:
             return []
 
     def _start(self, stage: Stage, model: ComposePPO, held_out: World) -> None:
-        """Validates what the stage before ended with: a leg counts only if it betters that."""
+        """Validates what the stage begins with: a leg counts only if it betters that."""
         at = self._at
         valid = self._validated(model, held_out)
         at.best, at.best_return = at.policy, valid["return"]
         figures = self._figures(stage, valid, {}, better=True)
         at.history.append(figures)
+        if not at.stage:
+            self._export()
         self._show(model, valid)
         self._put_on_record(figures)
 

@@ -48,6 +48,7 @@ class ClauseReader(PlaceReader):
         """
         self.words = words
         self.now = Reading(carry=list(carry), pending=pending)
+        self.gather.partial = []
         index = 0
         while index < len(words):
             index = max(self._step(index), index + 1)

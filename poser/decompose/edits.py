@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from poser.decompose.clauses import ClauseReader
+from poser.decompose.ellipsis import with_nouns
 from poser.decompose.lexicon import EXACTLY, is_in, word_set
 from poser.decompose.morphology import gerund, number_value, singular
 from poser.decompose.phrases import Modifier, Phrase, read_modifiers, read_phrase
@@ -50,7 +51,7 @@ class EditReader:
 
     def read(self, piece: Segment) -> None:
         """Reads one order; one that no rule takes is kept as it is."""
-        words = tag(piece.tokens)
+        words = with_nouns(tag(piece.tokens))
         spans = list(piece.opening)
         if words:
             spans = [(spans[0][0], words[-1].end)]

@@ -21,6 +21,7 @@ _ACROSS = {"left": "right", "top": "bottom", "foreground": "background"}
 _ACROSS |= {there: here for here, there in _ACROSS.items()}
 _OFF = {"on": "off", "on top of": "off", "in": "out of", "inside": "out of"}
 _NEAR = ("next to", "near", "at", "against")
+_ORDER = ("first ", "second ", "third ", "fourth ", "fifth ", "sixth ")
 _IN_NAME = ("size", "shape", "material", "state")
 
 
@@ -69,8 +70,7 @@ class English:
                 if trait.text not in others and not trait.edit:
                     return f"{trait.text} "
         position = self._place[thing.index]
-        order = ("first ", "second ", "third ", "fourth ", "fifth ", "sixth ")
-        return order[position] if position < len(order) and not thing.many else "other "
+        return _ORDER[position] if position < len(_ORDER) and not thing.many else "other "
 
     def described(self, thing: Thing, *, kinds: tuple[str, ...] = ("colour", *_IN_NAME)) -> str:
         """The thing with count and adjectives: "two big red apples"."""
@@ -110,8 +110,18 @@ class English:
             return f"Is {thing.name} in the picture?"
         return f"{self.is_are(thing).capitalize()} there {_unspecific(thing)}?"
 
-    def counts(self, thing: Thing) -> str:
-        """Whether there are as many as stated."""
+    def alike(self, thing: Thing) -> list[Thing]:
+        """All things of its name, it among them, in the order of the prompt."""
+        return [self.scene.things[i] for i in self._named[thing.name.lower()]]
+
+    def told_apart(self, thing: Thing) -> bool:
+        """Whether a trait of its own tells the thing from others of its name."""
+        return bool(word := self._apart(thing)) and word not in (*_ORDER, "other ")
+
+    def counts(self, thing: Thing, total: int | None = None) -> str:
+        """Whether there are as many as stated, or as many as all of its name together."""
+        if total is not None:
+            return f"Are there {number_word(total)} {plural(thing.name)}?"
         number = thing.quantifier if thing.count is None else number_word(thing.count)
         if thing.owner is not None:
             owner = self.scene.things[thing.owner[0]]
@@ -153,14 +163,20 @@ class English:
     def related(self, relation: Relation) -> str:
         """Whether the relation holds."""
         subject = self.scene.things[relation.subject]
-        start = self.is_are(subject).capitalize()
+        start = "Is" if relation.partial else self.is_are(subject).capitalize()
+        said = self.subject(relation)
         if relation.object is None:
-            return f"{start} {self.the(subject)} {relation.name} {relation.region}?"
+            return f"{start} {said} {relation.name} {relation.region}?"
         other = self.scene.things[relation.object]
         if relation.name == "with":
             does = "Do" if start == "Are" else "Does"
-            return f"{does} {self.the(subject)} have {_unspecific(other)}?"
-        return f"{start} {self.the(subject)} {relation.name} {self.others(relation)}?"
+            return f"{does} {said} have {_unspecific(other)}?"
+        return f"{start} {said} {relation.name} {self.others(relation)}?"
+
+    def subject(self, relation: Relation) -> str:
+        """Of what a relation is: "the cat", "one of the cats"."""
+        said = self.the(self.scene.things[relation.subject])
+        return f"one of {said}" if relation.partial else said
 
     def looks(self, look: Look) -> str:
         """Whether the picture is of that style or medium."""
@@ -201,8 +217,7 @@ class English:
 
     def relating(self, relation: Relation) -> str:
         """The relation as an editor is told it."""
-        subject = self.scene.things[relation.subject]
-        first = self.the(subject)
+        first = self.subject(relation)
         if relation.object is None:
             return f"move {first} {_moved(relation.name, relation.region)}"
         other = self.others(relation)
@@ -228,7 +243,7 @@ class English:
             relation: What is denied.
             across: Whether what is not on the left may be moved to the right.
         """
-        first = self.the(self.scene.things[relation.subject])
+        first = self.subject(relation)
         if relation.object is None:
             sides = [w for w in relation.region.split() if w not in ("the", "side")]
             if across and len(sides) == 1 and sides[0] in _ACROSS:
@@ -243,7 +258,8 @@ class English:
 
     def relation_caption(self, relation: Relation) -> str:
         """The relation as a phrase of a caption: "a cat left of a dog"."""
-        first = self._plain(self.scene.things[relation.subject])
+        subject = self.scene.things[relation.subject]
+        first = f"one {subject.name}" if relation.partial else self._plain(subject)
         if relation.object is None:
             return f"{first} {relation.name} {relation.region}"
         objects = [i for i in (relation.object, relation.also) if i is not None]

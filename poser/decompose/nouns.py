@@ -154,6 +154,8 @@ class NounReader(DenialReader):
         spans = spans_over(self.words[index:end])
         if phrase.pronoun:
             return self._pronoun(phrase, end, spans)
+        if (several := self._among(phrase, end)) is not None:
+            return self._one_of(several, end, spans)
         if phrase.determiner == "no" and (alike := self._spoken_of(phrase, end)):
             self.now.none, phrase.determiner = True, "each"
             if alike > 1:
@@ -235,9 +237,8 @@ class NounReader(DenialReader):
         self, subjects: Sequence[int], modifiers: Sequence[Modifier], extra: Sequence[Span],
         *, negated: bool = False,
     ) -> None:  # fmt: skip
-        partial = bool(subjects) and list(subjects) == self.now.partial
         for modifier in modifiers:
-            self.gather.trait(subjects, modifier, negated=negated, extra=extra, partial=partial)
+            self.gather.trait(subjects, modifier, negated=negated, extra=extra)
 
     def _resolve(self, phrase: Phrase, end: int, spans: list[Span]) -> tuple[list[Thing], int]:
         """The things of a phrase and of what "of" joins to it."""
@@ -419,18 +420,39 @@ class NounReader(DenialReader):
         indices = [t.index for t in things]
         single = phrase.pronoun in ("one", "other", "another") and all(t.many for t in things)
         if single:
-            self.now.partial = indices
+            self.gather.partial = indices
             if phrase.modifiers:
                 self._traits(indices, phrase.modifiers, [])
                 self.now.last = indices
                 return end
         if starts or follows:
-            self._settle()
-            self.now.subject = self.now.last = indices
-            self.now.adjacent = True
-            self.now.joined = self.now.comma = False
-            return end
+            return self._spoken(indices, end)
         return self._attach(phrase, indices, end, spans)
+
+    def _spoken(self, indices: list[int], end: int) -> int:
+        """Makes things that were named before the subject."""
+        self._settle()
+        self.now.subject = self.now.last = indices
+        self.now.adjacent = True
+        self.now.joined = self.now.comma = False
+        return end
+
+    def _among(self, phrase: Phrase, end: int) -> Thing | None:
+        """The several things of which "one cat is black" speaks, where there are any."""
+        plain = phrase.count == 1 and not (phrase.modifiers or phrase.determiner or phrase.further)
+        speaks = end < len(self.words) and self.words[end].tag in ("BE", "VERB", "HAVE", "GER")
+        if not (plain and speaks) or self.now.pending is not None:
+            return None
+        name = [*phrase.compound, phrase.lemma]
+        alike = [t for t in self.scene.things if [*t.compound, t.head] == name and t.role != "gone"]
+        only = alike[0] if len(alike) == 1 else None
+        return only if only is not None and (only.count or 0) > 1 else None
+
+    def _one_of(self, several: Thing, end: int, spans: list[Span]) -> int:
+        """Speaks of one of several things, which are named so once more."""
+        several.spans.extend(spans)
+        self.gather.partial = [several.index]
+        return self._spoken([several.index], end)
 
     def _of_it(self, phrase: Phrase, end: int) -> bool:
         """Whether "of it" follows "all" or "each"."""

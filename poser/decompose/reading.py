@@ -73,7 +73,6 @@ class Reading:
     framed: bool = False
     medium: bool = False
     placed: list[int] = field(default_factory=list)
-    partial: list[int] = field(default_factory=list)
     absence: Absence | None = None
     lettering: Lettering | None = None
     carry: list[Span] = field(default_factory=list)
@@ -105,11 +104,19 @@ def animate(thing: Thing) -> bool:
 
 
 class Gatherer:
-    """Adds facts to a scene."""
+    """Adds facts to a scene.
+
+    Attributes:
+        partial: Several things, where the sentence speaks of one of them only.
+    """
 
     def __init__(self, scene: Scene, references: References) -> None:
         self.scene = scene
         self.references = references
+        self.partial: list[int] = []
+
+    def _partly(self, subjects: Sequence[int]) -> bool:
+        return bool(subjects) and list(subjects) == self.partial
 
     def things(self, indices: Sequence[int]) -> list[Thing]:
         """The things of these indices."""
@@ -125,9 +132,10 @@ class Gatherer:
                 made += 1
                 self.scene.relate(
                     Relation(
-                        subject, other, link.name, spans=[*link.spans, *spans], negated=link.negated
+                        subject, other, link.name, spans=[*link.spans, *spans],
+                        negated=link.negated, partial=self._partly(link.subjects),
                     )
-                )
+                )  # fmt: skip
         if not made:
             for index in objects:
                 self.scene.things[index].spans.extend(link.spans)
@@ -138,7 +146,12 @@ class Gatherer:
     ) -> None:  # fmt: skip
         """Puts the subjects into a region of the picture, or keeps them out of it."""
         for subject in subjects[:_MOST_PAIRS]:
-            self.scene.relate(Relation(subject, None, name, region, list(spans), negated=negated))
+            self.scene.relate(
+                Relation(
+                    subject, None, name, region, list(spans), negated=negated,
+                    partial=self._partly(subjects),
+                )
+            )  # fmt: skip
 
     def own(self, link: Link, objects: Sequence[int], phrase: Phrase) -> bool:
         """Makes the objects parts or belongings of the subject; whether that was possible."""
@@ -164,9 +177,9 @@ class Gatherer:
         *,
         negated: bool = False,
         extra: Sequence[Span] = (),
-        partial: bool = False,
     ) -> None:
         """Gives an attribute to every subject."""
+        partial = self._partly(subjects)
         for thing in self.things(subjects[:_MOST_PAIRS]):
             trait = self.references.describe(thing, modifier, negated=negated)
             trait.spans.extend(extra)
@@ -182,12 +195,14 @@ class Gatherer:
         negated: bool = False,
     ) -> None:
         """Gives a state or action to every subject."""
+        partial = self._partly(subjects)
         for thing in self.things(subjects[:_MOST_PAIRS]):
-            known = [t for t in thing.traits if t.key == text and t.negated == negated]
+            said = (text, negated, partial)
+            known = [t for t in thing.traits if (t.key, t.negated, t.partial) == said]
             if known:
                 known[0].spans.extend(spans)
             else:
-                thing.traits.append(Trait(text, text, kind, list(spans), negated))
+                thing.traits.append(Trait(text, text, kind, list(spans), negated, partial=partial))
 
     def act(
         self,

@@ -7,6 +7,7 @@ from poser.core.plan import Plan
 from poser.decompose.clauses import ClauseReader
 from poser.decompose.commands import PlanBuilder
 from poser.decompose.edits import EditReader, starts_with_edit
+from poser.decompose.ellipsis import with_nouns
 from poser.decompose.looks import take_looks
 from poser.decompose.reference import References
 from poser.decompose.scene import Scene
@@ -60,7 +61,7 @@ class RuleDecomposer:
             else:
                 carry = list(piece.opening)
                 for stretch in take_looks(piece.tokens, scene, piece.opening):
-                    clauses.read(tag(stretch), carry=carry)
+                    clauses.read(with_nouns(tag(stretch)), carry=carry)
                     carry = []
         if scene.editing:
             for thing in scene.things:

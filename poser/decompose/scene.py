@@ -116,6 +116,7 @@ class Relation:
         negated: Whether it is denied.
         edit: Whether it changes a given picture.
         also: The second object of "between".
+        partial: Whether it holds for one of the things that the subject is only.
     """
 
     subject: int
@@ -126,6 +127,7 @@ class Relation:
     negated: bool = False
     edit: bool = False
     also: int | None = None
+    partial: bool = False
 
 
 @dataclass(slots=True)

@@ -172,12 +172,33 @@ class ThingBuilder:
         owned = [self._entity.get(owner.index)] if owner is not None else []
         entity = self._criterion(self.english.exists(thing), "entity", (thing.name,), needs=owned)
         self._entity[thing.index] = entity.id
+        alike = self.english.alike(thing)
+        if len(alike) > 1 and owner is None:
+            return [entity, *self._together(thing, alike, entity)]
         if thing.count is None and thing.quantifier not in _VAGUE_COUNTS:
             return [entity]
         number = thing.quantifier if thing.count is None else str(thing.count)
         asked = self.english.counts(thing)
         about = thing.name, number
         return [entity, self._criterion(asked, "count", about, needs=[entity.id])]
+
+    def _together(self, last: Thing, alike: list[Thing], entity: Criterion) -> list[Criterion]:
+        """How many there are of one name that the prompt speaks of as several things.
+
+        "Two red cups and three blue cups" are five cups: asked of the last of them, if the prompt
+        gives numbers, or tells all of them apart, and no picture is given that may have more.
+        """
+        if last is not alike[-1] or self.scene.editing or last.proper:
+            return []
+        stated = any(t.count is not None for t in alike)
+        known = all(t.count is not None or not (t.many or t.quantifier) for t in alike)
+        if not known or not (stated or all(self.english.told_apart(t) for t in alike)):
+            return []
+        if any(t.role != "thing" or t.owner is not None or t.further for t in alike):
+            return []
+        total = sum(t.count or 1 for t in alike)
+        asked = self.english.counts(last, total)
+        return [self._criterion(asked, "count", (last.name, str(total)), needs=[entity.id])]
 
     def _more(self, thing: Thing) -> Criterion:
         """Whether there are more than before, which a picture alone does not show."""
@@ -272,8 +293,9 @@ class ThingBuilder:
     def _colours(self, thing: Thing) -> None:
         colours = [t for t in thing.traits if t.kind == "colour"]
         for trait in (t for t in thing.traits if t.partial and not t.negated):
+            verb = "show" if trait.kind == "action" else "make"
             self._attribute(
-                thing, [trait], [], f"make one of {self.english.the(thing)} {trait.text}"
+                thing, [trait], [], f"{verb} one of {self.english.the(thing)} {trait.text}"
             )
         for negated in (False, True):
             chosen = [t for t in colours if t.negated == negated and not t.partial]

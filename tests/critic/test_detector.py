@@ -83,6 +83,12 @@ def asked(
         (asked("Is the tree left of the cars?", "relation", "tree", "car", "left of"), False),
         (asked("Are the cars above the tree?", "relation", "car", "tree", "above"), False),
         (asked("Is the tree on top of the cars?", "relation", "tree", "car", "on top of"), False),
+        (asked("Are the cars above the bird?", "relation", "car", "bird", "above"), False),
+        (asked("Is one of the cars above the bird?", "relation", "car", "bird", "above"), True),
+        (
+            asked("Is one of the cars right of the tree?", "relation", "car", "tree", "right of"),
+            False,
+        ),
         (asked("Is the bird left of the dog?", "relation", "bird", "dog", "left of"), False),
         (asked("Is the bird in the tree?", "relation", "bird", "tree", "in"), None),
         (asked("Is there a dog?", "absence", "dog", expected=False), True),

@@ -124,6 +124,15 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str) -> None:
     assert caught.value.remedy
 
 
+def test_a_policy_to_begin_with_is_named_or_lies_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    for start, read in (("learned", "learned"), ("mine/policy", str(tmp_path / "mine/policy"))):
+        path.write_text(f"start: {start}\n{GOOD}")
+        config = read_config(path)
+        assert config.start == read
+        assert config.anonymous.start == start.rpartition("/")[2]
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"cannot read .*none\.yaml"):
         read_config(tmp_path / "none.yaml")

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from envs.layout import Layout
-from policies.export import load_policy
+from policies.export import PolicyFileError, load_policy
 from policies.training.checkpoint import Checkpoint
 from policies.training.config import Stage, TrainConfig, TrainingError, checked, resumed
 from policies.training.run import SilentWatcher, Training
@@ -58,6 +58,16 @@ SIMULATED = {
 
 class Killed(BaseException):
     """Stands for a kill: nothing is cleaned up by us."""
+
+
+class Seen(SilentWatcher):
+    """Keeps what is put on record."""
+
+    def __init__(self) -> None:
+        self.legs: list[Mapping[str, Any]] = []
+
+    def leg(self, figures: Mapping[str, Any]) -> None:
+        self.legs.append(figures)
 
 
 class Killer(SilentWatcher):
@@ -255,6 +265,39 @@ def test_a_run_killed_before_its_first_checkpoint_goes_on(tmp_path: Path) -> Non
     (tmp_path / "killed" / "checkpoint.pt").unlink()  # lost, which is not to lose the rest
     with pytest.raises(TrainingError, match="there is no checkpoint"):
         Training(resumed(tmp_path / "killed"), tmp_path / "killed", bandits()).run(resume=True)
+
+
+def test_training_begins_with_a_given_policy_and_never_ends_below_it(tmp_path: Path) -> None:
+    first = Training(config(), tmp_path / "first", bandits()).run()
+    asked = config(start=str(first), stages=[{"name": "more", "steps": 128, "envs": 4}])
+    Training(asked, tmp_path / "more", bandits(), watcher=(seen := Seen())).run()
+    began, *legs = seen.legs
+    assert (began["leg"], began["steps"], len(legs)) == (0, 0, 2)
+    _, card = load_policy(first)
+    _, further = load_policy(tmp_path / "more" / "policy")
+    assert further.worlds["start"] == {"policy": card.weights}
+    assert {*card.worlds, "more"} <= set(further.worlds)
+    assert further.training["config"]["start"] == "policy"  # type: ignore[index, call-overload]
+    best = max(f["validation/return"] for f in seen.legs)
+    assert further.training["validation"]["return"] == best  # type: ignore[index, call-overload]
+    # Where no leg is better, it is what it began with.
+    strict = asked.model_copy(
+        update={"validation": asked.validation.model_copy(update={"gain": 9.0})}
+    )
+    Training(strict, tmp_path / "same", bandits()).run()
+    assert same(exported(tmp_path / "same"), exported(tmp_path / "first"))
+    with pytest.raises(Killed):
+        Training(asked, tmp_path / "cut", bandits(), watcher=Killer(3)).run()
+    Training(resumed(tmp_path / "cut"), tmp_path / "cut", bandits()).run(resume=True)
+    assert same(exported(tmp_path / "cut"), exported(tmp_path / "more"))
+
+
+def test_a_policy_of_another_shape_is_not_begun_with(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="of another shape"):
+        Training(config(start="learned"), tmp_path / "a", bandits()).run()
+    with pytest.raises(PolicyFileError, match="there is no policy in"):
+        Training(config(start=str(tmp_path / "none")), tmp_path / "b", bandits()).run()
+    assert not (tmp_path / "b" / "train.json").exists()
 
 
 def test_cuda_is_not_replaced_by_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,89 @@
+"""Nouns that are said once for two: "a red and a blue car" is a red car and a blue car."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from poser.decompose.morphology import number_value, plural, singular
+from poser.decompose.tagging import Word
+
+_SINGLE = ("a", "an", "another", "one")
+
+
+def with_nouns(words: Sequence[Word]) -> list[Word]:
+    """The words, with each noun that is left out put in.
+
+    A noun is left out where a number, "a" or "the", and adjectives, are followed by "and", and that
+    by a number, adjectives and the noun; in a list a comma does for all "and" but the last. What is
+    put in stands for no word of the prompt: it begins and ends where the last adjective ends.
+    """
+    complete: list[Word] = []
+    index = 0
+    while index < len(words):
+        gaps, nouns = _elliptic(words, index)
+        for first, stop in gaps:
+            complete.extend(words[index:stop])
+            complete.extend(_stand_ins(nouns, words[first], words[stop - 1]))
+            index = stop
+        if not gaps:
+            complete.append(words[index])
+            index += 1
+    return complete
+
+
+def _elliptic(words: Sequence[Word], index: int) -> tuple[list[tuple[int, int]], list[Word]]:
+    """The phrases from here on that lack their nouns, each from its number on, and the nouns."""
+    gaps: list[tuple[int, int]] = []
+    joined = False
+    while (stop := _described(words, index)) is not None:
+        end = stop
+        while end < len(words) and words[end].tag == "NOUN":
+            end += 1
+        if end > stop:
+            return (gaps, list(words[stop:end])) if joined else ([], [])
+        gaps.append((index, stop))
+        index, joined = _past_joint(words, stop)
+        if index == stop:
+            break
+    return [], []
+
+
+def _described(words: Sequence[Word], index: int) -> int | None:
+    """Where the adjectives after a number end; ``None`` where there is no number, or no adjective.
+
+    Adjectives may be joined themselves: "a black and white and a brown cat".
+    """
+    if index >= len(words) or not _counts(words[index]):
+        return None
+    stop, index = index, index + 1
+    while index < len(words) and words[index].tag in ("ADJ", "ADV", "CONJ"):
+        index += 1
+        if words[index - 1].tag == "ADJ":
+            stop = index
+    return stop if words[stop - 1].tag == "ADJ" else None
+
+
+def _counts(word: Word) -> bool:
+    number = word.tag == "NUM" and number_value(word.lower) is not None
+    return number or word.lower in (*_SINGLE, "the")
+
+
+def _past_joint(words: Sequence[Word], index: int) -> tuple[int, bool]:
+    """Where a comma, "and", or both end, and whether there was an "and"."""
+    if index < len(words) and words[index].lower == ",":
+        index += 1
+    joined = index < len(words) and words[index].lower in ("and", "&")
+    return index + joined, joined
+
+
+def _stand_ins(nouns: Sequence[Word], number: Word, before: Word) -> list[Word]:
+    """The nouns, the last in the number that it is counted in, where the last adjective ends."""
+    texts = [noun.lower for noun in nouns]
+    if number.lower in _SINGLE or number_value(number.lower) == 1:
+        texts[-1] = singular(texts[-1])
+    elif number.tag == "NUM":
+        texts[-1] = plural(texts[-1])
+    last = before.tokens[-1]
+    tokens = [replace(last, text=text, lower=text, start=last.end) for text in texts]
+    return [Word(t.text, t.lower, "NOUN", (t,)) for t in tokens]

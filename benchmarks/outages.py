@@ -66,7 +66,7 @@ def config_of(options: Namespace) -> TrainConfig:
     updates = min(8, -(-simulated // (64 * rollout)))  # of a leg: a short training is one leg
     stages: list[dict[str, Any]] = [{
         "name": "registry", "world": "simulated", "experts": "registry", "steps": simulated,
-        "envs": 64, "rate": 5.0e-4, "entropy": 0.01, "ranges": {"step_penalty": 0.003, **SURE},
+        "envs": 64, "rate": 5.0e-4, "entropy": 0.01, "ranges": SURE,
         "updates": updates,
     }]  # fmt: skip
     if live:

@@ -26,7 +26,7 @@ def main() -> None:
     steps = options.steps or (5_000 if options.quick else 100_000)
     from critic.rubric import THRESHOLD
     from envs.layout import Layout
-    from envs.rules import STEP_PENALTY, Rules
+    from envs.rules import Rules
     from envs.simulation import KnownExperts, Ranges
     from envs.simulation.vector import SimulatedVecEnv
     from experts.registry import load_registry
@@ -37,8 +37,8 @@ def main() -> None:
         experts = list(registry)
         layout = Layout(16, len(experts), 0, 0)
         known = KnownExperts({i: registry[i] for i in registry}, registry.tables)
-        ranges, rules = Ranges(step_penalty=STEP_PENALTY), Rules(threshold=THRESHOLD)
-        venv = SimulatedVecEnv(ENVS, layout, ranges, options.seed, rules, known)
+        rules = Rules(threshold=THRESHOLD)
+        venv = SimulatedVecEnv(ENVS, layout, Ranges(), options.seed, rules, known)
         train_dqn(venv, steps, options.seed, options.out, layout=layout, experts=experts)
     print(f"{steps} steps, {len(experts)} experts: {options.out}")
     write(options.json, {"steps": steps, "experts": experts})

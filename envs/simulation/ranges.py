@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from envs.rules import STEP_PENALTY
 from poser.core.value import NonNegative, UnitInterval, Value
 
 Count = Annotated[int, Field(ge=1)]
@@ -88,7 +89,7 @@ class Ranges(Value):
     finish: UnitInterval = 0.25
     budgets: UnitInterval = 0.4
     cost_weights: NonNegative = 10.0
-    step_penalty: NonNegative = 0.01
+    step_penalty: NonNegative = STEP_PENALTY
     max_steps: tuple[Count, Count] = (2, 3)
     feedback_gain: tuple[UnitInterval, UnitInterval] = (0.0, 0.0)
 

@@ -22,7 +22,7 @@ class BanditFileError(PoserError):
 def fitted(folder: Path, seed: int, steps: int) -> tuple[LinUcb, str]:
     """The bandit of a seed: read from a folder where it was fitted before, else fitted now.
 
-    By the threshold and the step penalty that policies are trained by.
+    By the threshold that policies are trained by.
 
     Args:
         folder: Where it is kept.
@@ -40,13 +40,11 @@ def fitted(folder: Path, seed: int, steps: int) -> tuple[LinUcb, str]:
     if not path.is_file():
         from critic.rubric import THRESHOLD
         from envs.layout import Layout
-        from envs.rules import STEP_PENALTY, Rules
-        from envs.simulation import Ranges
+        from envs.rules import Rules
         from envs.simulation.vector import SimulatedVecEnv
 
-        ranges, rules = Ranges(step_penalty=STEP_PENALTY), Rules(threshold=THRESHOLD)
-        layout = Layout(text_dim=0, image_dim=0)
-        write_bandit(path, fit(SimulatedVecEnv(64, layout, ranges, rules=rules), steps, seed))
+        layout, rules = Layout(text_dim=0, image_dim=0), Rules(threshold=THRESHOLD)
+        write_bandit(path, fit(SimulatedVecEnv(64, layout, rules=rules), steps, seed))
     return read_bandit(path)
 
 

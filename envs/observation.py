@@ -334,7 +334,7 @@ class _Judged:
         return cls(
             score={c: min((gated[k.id] for k in ks), default=0.0) for c, ks in mine.items()},
             phi={c: sum(k.weight * gated[k.id] for k in ks) / total for c, ks in mine.items()},
-            weight={c: sum(k.weight for k in ks) / total for c, ks in mine.items()},
+            weight=plan.shares,
             judged={c: bool(ks) for c, ks in mine.items()},
             settled=settled,
         )

@@ -158,11 +158,8 @@ def _price(state: State, spec: ExpertSpec) -> float:
 
 def _pays(state: State, command: Command, spec: ExpertSpec) -> bool:
     """Whether a call is expected to be worth its price; one that nobody judges always is."""
-    judged = state.plan.judged
-    about = {k.id for k in command.criteria}
-    share = sum(k.weight for k in judged if k.id in about)
-    total = sum(k.weight for k in judged)
-    return share == 0.0 or spec.capability_at(command) * share >= total * _price(state, spec)
+    share = state.plan.shares[command.id]
+    return share == 0.0 or spec.capability_at(command) * share >= _price(state, spec)
 
 
 def _share_missing(state: State, drawers: Sequence[ExpertSpec]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import zipfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ FORMAT = 2
 
 _DAMAGE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, TypeError),
-    *(AttributeError, struct.error, ArithmeticError, AssertionError),
+    *(AttributeError, struct.error, ArithmeticError, AssertionError, zipfile.BadZipFile),
 )
-"""What unpickling raises, depending on which byte is wrong."""
+"""What unpacking and unpickling raise, depending on which byte is wrong."""
 
 
 @dataclass(slots=True)
@@ -79,6 +80,10 @@ class Checkpoint:
             TrainingError: It is missing, damaged, or of another version.
         """
         try:
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()  # torch.load compares no checksums
+            if damaged is not None:
+                raise zipfile.BadZipFile(damaged)
             data: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except OSError as error:
             raise TrainingError(

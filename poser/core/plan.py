@@ -178,6 +178,15 @@ class Plan(Value):
         aside = {a.criterion for a in self.set_aside}
         return tuple(k for k in self.criteria if k.id not in aside)
 
+    @cached_property
+    def shares(self) -> dict[str, float]:
+        """What each command can add to Phi at most, by id: its part of the weight of all judged."""
+        weights = {k.id: k.weight for k in self.judged}
+        total = sum(weights.values()) or 1.0
+        return {
+            c.id: sum(weights.get(k.id, 0.0) for k in c.criteria) / total for c in self.commands
+        }
+
     def command(self, command_id: str) -> Command:
         """The command of that id.
 

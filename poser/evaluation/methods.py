@@ -146,7 +146,12 @@ def method_named(
 
 
 def _parted(name: str) -> tuple[str, Search | None]:
-    """A name and the search after its last plus, if it is one (and not that of another method)."""
+    """A name and the search after its last plus, if it is one (and not that of another method).
+
+    A folder may have a plus in its name.
+    """
+    if Path(name).is_dir():
+        return name, None
     base, plus, search = name.rpartition("+")
     if spends_as(name) is None and plus and search.startswith(("beam", "best-of")):
         return base, parse_search(search)

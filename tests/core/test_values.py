@@ -42,6 +42,16 @@ def test_actions_survive_the_round_trip(action: Action) -> None:
     assert adapter.validate_json(adapter.dump_json(action)) == action
 
 
+@RELAXED
+@given(ours.plans())
+def test_the_shares_of_commands_are_of_what_is_judged(plan: Plan) -> None:
+    shares = plan.shares
+    assert list(shares) == [c.id for c in plan.commands]
+    assert sum(shares.values()) == pytest.approx(1.0 if plan.judged else 0.0)
+    unjudged = plan.setting_aside({k.id: "outside its scope" for k in plan.criteria})
+    assert set(unjudged.shares.values()) <= {0.0}
+
+
 def test_values_are_frozen_and_strict() -> None:
     criterion = Criterion(id="k1", question="Is there a cat?")
     with pytest.raises(ValidationError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -285,6 +286,10 @@ def test_learned_policies_by_folder(tmp_path: Path) -> None:
     assert [r.group for r in found[:2]] == [str(tmp_path / "run")] * 2
     assert len({r.group for r in found}) == 3
     assert all(len(r.scored) == len(studio.cases) for r in found)
+    plus = tmp_path / "a+beam2" / "policy"
+    shutil.copytree(folders[0], plus)
+    (named,) = studio.of(str(plus))
+    assert len(named.scored) == len(studio.cases)
     modes = [method_named(f, studio.setting, work=tmp_path).identity for f in folders]
     assert [m.rpartition("@")[2] for m in modes] == ["none", "text"]
 

@@ -306,12 +306,23 @@ def test_cuda_is_not_replaced_by_the_cpu(tmp_path: Path, monkeypatch: pytest.Mon
         Training(config(), tmp_path, bandits(), device="cuda")
 
 
+def test_a_bit_that_flipped_in_the_weights_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    Checkpoint(policy={"a": torch.full((64, 64), 0.5)}).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.find(b"\x00\x00\x00\x3f" * 8) + 400] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(TrainingError, match="damaged"):
+        Checkpoint.load(path)
+
+
 @pytest.mark.parametrize("damage", [UnicodeDecodeError("a", b"", 0, 1, ""), IndexError(), "cut"])
 def test_damage_of_any_kind_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Exception | str
 ) -> None:
     path = tmp_path / "checkpoint.pt"
     Checkpoint(steps=3, history=[{"stage": "first"}]).save(path)
+    assert Checkpoint.load(path).steps == 3
     if isinstance(damage, str):
         path.write_bytes(path.read_bytes()[:-40])
     else:

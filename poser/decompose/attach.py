@@ -157,7 +157,8 @@ class AttachReader(NounReader):
                 return
             fresh = phrase.determiner in ("indef", "another") or phrase.count is not None
             placed = end < len(self.words) and self.words[end].lower in SPATIAL - {"in"}
-            if not (spatial and fresh and (now.comma or placed)):
+            bare = placed and phrase.plural and not phrase.determiner
+            if not (spatial and (bare or (fresh and (now.comma or placed)))):
                 self._hang(link, phrase, things)
                 now.last = [*now.last, *things]
                 return

@@ -162,10 +162,9 @@ class PlaceReader(StylePhraseReader):
         after = self.words[end].lower if end < len(self.words) else ""
         if after == "of" and self._over_picture(end) == end:
             return ""
-        colours = [m for m in phrase.modifiers if m.kind in ("colour", "material")]
-        if phrase.head in ("background", "foreground") and (
-            colours or phrase.compound or phrase.determiner == "indef"
-        ):
+        colours = any(m.kind in ("colour", "material") for m in phrase.modifiers)
+        named = colours or phrase.compound or phrase.determiner == "indef"
+        if phrase.head in ("background", "foreground") and named:
             return ""
         modifiers = [m.text for m in phrase.modifiers]
         article = "the " if phrase.determiner in ("def", "") else ""
@@ -322,8 +321,7 @@ class PlaceReader(StylePhraseReader):
         if phrase.pronoun:
             if phrase.pronoun in ("it", "him", "her"):
                 link.subjects = anchors = anchors[-1:]
-            things = self._meant(phrase.pronoun, anchors)
-            for thing in things:
+            for thing in (things := self._meant(phrase.pronoun, anchors)):
                 thing.spans.extend(spans_over(self.words[index + 1 : end]))
             self._hang(link, phrase, [t.index for t in things])
             now.adjacent = True
@@ -335,6 +333,7 @@ class PlaceReader(StylePhraseReader):
             phrase.determiner = "def"
         aimed = name == "at" and relation != "at"
         if not aimed and self._scenic(phrase, name, anchors):
+            now.placed = [*now.placed, *anchors]
             return self._scenery(phrase, end, [*spans, *phrase_spans])
         alike = any(self.scene.things[i].head == phrase.lemma for i in anchors)
         if alike and phrase.determiner == "" and not phrase.modifiers:
@@ -343,6 +342,7 @@ class PlaceReader(StylePhraseReader):
         things_found = [t.index for t in found]
         if self._is_backdrop(things_found):
             self.scene.things[things_found[0]].spans.extend(spans)
+            now.placed = [*now.placed, *anchors]
             now.joined = now.comma = False
             return end
         if name == "between" and things_found:

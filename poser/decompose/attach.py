@@ -144,8 +144,7 @@ class AttachReader(NounReader):
             self._front_now(things)
             return
         link = now.link
-        places = end < len(self.words) and self.words[end].tag == "PREP"
-        if now.placed and places and set(now.last) <= set(now.placed):
+        if self._begins_anew(phrase, end):
             now.subject = now.last = things
             now.link = None
             return
@@ -171,6 +170,28 @@ class AttachReader(NounReader):
         if link is not None:
             for front in now.applied:
                 self._apply_front(front, things)
+
+    def _begins_anew(self, phrase: Phrase, end: int) -> bool:
+        """Whether something is said of the new item of a list alone: "..., a boy holding a kite".
+
+        So it is where the items before have a place already, where it does something itself and is
+        no subject beside others, and where something new follows what is known: "toward the waves
+        and a kite in the sky".
+        """
+        now = self.now
+        follows = self.words[end] if end < len(self.words) else None
+        if follows is None or follows.tag not in ("PREP", "GER"):
+            return False
+        if now.placed and set(now.last) <= set(now.placed):
+            return True
+        bare = phrase.plural and not phrase.determiner
+        fresh = phrase.determiner in ("indef", "another") or phrase.count is not None or bare
+        if now.link is None or now.link.kind == "front" or not fresh:
+            return False
+        if follows.tag == "GER":
+            return True
+        known = all(self.scene.things[i].definite for i in now.last)
+        return known and follows.lower in SPATIAL
 
     def _list_ahead(self, end: int) -> bool:
         """Whether the commas from here on make one list: an "and" comes before any verb."""

@@ -324,6 +324,7 @@ class PlaceReader(StylePhraseReader):
             for thing in (things := self._meant(phrase.pronoun, anchors)):
                 thing.spans.extend(spans_over(self.words[index + 1 : end]))
             self._hang(link, phrase, [t.index for t in things])
+            now.placed = [*now.placed, *anchors]
             now.adjacent = True
             return end
         phrase_spans = spans_over(self.words[index + 1 : end])

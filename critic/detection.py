@@ -76,14 +76,14 @@ class Detection(Value):
         """The objects of one kind."""
         return tuple(o for o in self.objects if o.noun == noun)
 
-    def relates(self, noun: str, relation: str, other: str, *, one: bool = False) -> bool:
+    def relates(self, noun: str, relation: str, other: str, *, some: int = 0) -> bool:
         """Whether NOUN is RELATION OTHER, by the mean centres of each kind.
 
         Args:
             noun: Kind of object, singular.
             relation: "left of", "right of", "above" or "below".
             other: As ``noun``.
-            one: Whether it is enough that a single NOUN is.
+            some: How many of NOUN must be, each by itself; 0 for all, by their mean.
         """
         first, second = self.of(noun), self.of(other)
         if not first or not second:
@@ -91,12 +91,12 @@ class Detection(Value):
         right, down = _DIRECTIONS[relation]
         x, y = fmean(o.x for o in second), fmean(o.y for o in second)
         mean = (fmean(o.x for o in first), fmean(o.y for o in first))
-        for from_x, from_y in [(o.x, o.y) for o in first] if one else [mean]:
+        holds = 0
+        for from_x, from_y in [(o.x, o.y) for o in first] if some else [mean]:
             dx, dy = x - from_x, y - from_y
             along, across = (right * dx, dy) if right else (down * dy, dx)
-            if along >= APART and along >= ASIDE * abs(across):
-                return True
-        return False
+            holds += along >= APART and along >= ASIDE * abs(across)
+        return holds >= max(1, some)
 
 
 class Words(Value):
@@ -139,12 +139,20 @@ class Words(Value):
                 name = self.relations.get(relation.lower())
                 if one is None or two is None or name is None:
                     return None
-                return seen.relates(one, name, two, one=question.startswith("is one of "))
+                return seen.relates(one, name, two, some=self._of_which(question))
             case "global", (look,):
                 style = self._style(look)
                 return None if style is None else seen.style == style
             case _:
                 return None
+
+    def _of_which(self, question: str) -> int:
+        """How many "Are two of the cats above the dog?" is about; 0 where it is about all."""
+        match words_of(question):
+            case ["is" | "are", number, "of", *_]:
+                return int(self.numbers.get(number, 0))
+            case _:
+                return 0
 
     def _noun(self, thing: str) -> str | None:
         return self.nouns.get(thing.lower())

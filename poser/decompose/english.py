@@ -137,9 +137,13 @@ class English:
             return f"{self.is_are(thing).capitalize()} there {said}?"
         start = f"{self.is_are(thing).capitalize()} {self.the(thing)}"
         if trait.partial and trait.kind in ("colour", *_IN_NAME) and _before(trait):
+            if trait.share > 1:
+                number = number_word(trait.share)
+                return f"Are there {number} {trait.text} {plural(thing.name)}?"
             return f"Is there {with_article(f'{trait.text} {thing.name}')}?"
         if trait.partial:
-            start = f"Is one of {self.the(thing)}"
+            is_are = "Are" if trait.share > 1 else "Is"
+            start = f"{is_are} {number_word(trait.share)} of {self.the(thing)}"
         return f"{start} {self.predicate(thing, trait)}?"
 
     def predicate(self, thing: Thing, trait: Trait) -> str:
@@ -163,7 +167,9 @@ class English:
     def related(self, relation: Relation) -> str:
         """Whether the relation holds."""
         subject = self.scene.things[relation.subject]
-        start = "Is" if relation.partial else self.is_are(subject).capitalize()
+        start = self.is_are(subject).capitalize()
+        if relation.partial:
+            start = "Are" if relation.share > 1 else "Is"
         said = self.subject(relation)
         if relation.object is None:
             return f"{start} {said} {relation.name} {relation.region}?"
@@ -176,7 +182,7 @@ class English:
     def subject(self, relation: Relation) -> str:
         """Of what a relation is: "the cat", "one of the cats"."""
         said = self.the(self.scene.things[relation.subject])
-        return f"one of {said}" if relation.partial else said
+        return f"{number_word(relation.share)} of {said}" if relation.partial else said
 
     def looks(self, look: Look) -> str:
         """Whether the picture is of that style or medium."""
@@ -259,7 +265,10 @@ class English:
     def relation_caption(self, relation: Relation) -> str:
         """The relation as a phrase of a caption: "a cat left of a dog"."""
         subject = self.scene.things[relation.subject]
-        first = f"one {subject.name}" if relation.partial else self._plain(subject)
+        first = self._plain(subject)
+        if relation.partial:
+            named = plural(subject.name) if relation.share > 1 else subject.name
+            first = f"{number_word(relation.share)} {named}"
         if relation.object is None:
             return f"{first} {relation.name} {relation.region}"
         objects = [i for i in (relation.object, relation.also) if i is not None]

@@ -408,6 +408,9 @@ class NounReader(DenialReader):
         if self._of_it(phrase, end):  # "all of it" is it
             phrase.pronoun, end = "it", end + 2
             spans = [*spans, *spans_over(self.words[end - 2 : end])]
+        if (further := self._of_them(phrase, end)) is not None:
+            spans = [*spans, *spans_over(self.words[end:further])]
+            phrase.pronoun, end = "some", further
         self.references.current = self.now.subject
         things = self.references.pronoun(phrase.pronoun, phrase.count)
         starts = self.now.pending is None and not self.now.joined
@@ -418,9 +421,10 @@ class NounReader(DenialReader):
         for thing in things:
             thing.spans.extend(spans)
         indices = [t.index for t in things]
-        single = phrase.pronoun in ("one", "other", "another") and all(t.many for t in things)
-        if single:
+        partly = phrase.pronoun in ("one", "some", "other", "another")
+        if partly and all(t.many and t.count != phrase.count for t in things):
             self.gather.partial = indices
+            self.gather.share = (phrase.count or 1) if phrase.pronoun == "some" else 1
             if phrase.modifiers:
                 self._traits(indices, phrase.modifiers, [])
                 self.now.last = indices
@@ -451,13 +455,24 @@ class NounReader(DenialReader):
     def _one_of(self, several: Thing, end: int, spans: list[Span]) -> int:
         """Speaks of one of several things, which are named so once more."""
         several.spans.extend(spans)
-        self.gather.partial = [several.index]
+        self.gather.partial, self.gather.share = [several.index], 1
         return self._spoken([several.index], end)
 
     def _of_it(self, phrase: Phrase, end: int) -> bool:
         """Whether "of it" follows "all" or "each"."""
         of = [word.lower for word in self.words[end : end + 2]]
         return phrase.pronoun in ("all", "each") and of in (["of", "it"], ["of", "this"])
+
+    def _of_them(self, phrase: Phrase, end: int) -> int | None:
+        """Where a number ends that speaks of some: "two of them", "two on the left"."""
+        if phrase.pronoun != "number" or (phrase.count or 0) < 2:
+            return None
+        of = [word.lower for word in self.words[end : end + 2]]
+        if of in (["of", "them"], ["of", "which"], ["of", "whom"]):
+            return end + 2
+        placed = end < len(self.words) and self.words[end].tag in ("PREP", "GER") and of[0] != "of"
+        several = self.references.pronoun("some") if placed else []
+        return end if any((t.count or 0) > (phrase.count or 0) for t in several) else None
 
     def _on_top(self, phrase: Phrase, end: int) -> bool:
         """Whether "one more cat" says nothing but how many more there are of those before."""

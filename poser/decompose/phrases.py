@@ -211,8 +211,8 @@ def read_phrase(tagged: Sequence[Word], index: int) -> tuple[Phrase, int] | None
                 phrase.pronoun = word
         elif phrase.determiner == "another":
             phrase.pronoun = "another"
-        elif phrase.count == 1 and phrase.modifiers and tagged[start].tag in ("NUM", "PRON"):
-            phrase.pronoun = "one"
+        elif phrase.count and phrase.modifiers and tagged[start].tag in ("NUM", "PRON"):
+            phrase.pronoun = "one" if phrase.count == 1 else "some"
         elif phrase.count is not None and taken and taken[-1].tag == "NUM":
             phrase.pronoun = "all" if tagged[start].lower == "all" else "number"
         if not phrase.pronoun:

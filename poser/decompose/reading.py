@@ -107,13 +107,15 @@ class Gatherer:
     """Adds facts to a scene.
 
     Attributes:
-        partial: Several things, where the sentence speaks of one of them only.
+        partial: Several things, where the sentence speaks of some of them only.
+        share: Of how many.
     """
 
     def __init__(self, scene: Scene, references: References) -> None:
         self.scene = scene
         self.references = references
         self.partial: list[int] = []
+        self.share = 1
 
     def _partly(self, subjects: Sequence[int]) -> bool:
         return bool(subjects) and list(subjects) == self.partial
@@ -133,7 +135,7 @@ class Gatherer:
                 self.scene.relate(
                     Relation(
                         subject, other, link.name, spans=[*link.spans, *spans],
-                        negated=link.negated, partial=self._partly(link.subjects),
+                        negated=link.negated, partial=self._partly(link.subjects), share=self.share,
                     )
                 )  # fmt: skip
         if not made:
@@ -149,7 +151,7 @@ class Gatherer:
             self.scene.relate(
                 Relation(
                     subject, None, name, region, list(spans), negated=negated,
-                    partial=self._partly(subjects),
+                    partial=self._partly(subjects), share=self.share,
                 )
             )  # fmt: skip
 
@@ -183,7 +185,8 @@ class Gatherer:
         for thing in self.things(subjects[:_MOST_PAIRS]):
             trait = self.references.describe(thing, modifier, negated=negated)
             trait.spans.extend(extra)
-            trait.partial = trait.partial or partial
+            if partial:
+                trait.partial, trait.share = True, self.share
 
     def state(
         self,
@@ -202,7 +205,17 @@ class Gatherer:
             if known:
                 known[0].spans.extend(spans)
             else:
-                thing.traits.append(Trait(text, text, kind, list(spans), negated, partial=partial))
+                thing.traits.append(
+                    Trait(
+                        text,
+                        text,
+                        kind,
+                        list(spans),
+                        negated,
+                        partial=partial,
+                        share=self.share if partial else 1,
+                    )
+                )
 
     def act(
         self,

@@ -104,7 +104,7 @@ class References:
             return self._several(2 if word in ("each", "all") else 0)
         if word == "both":
             return self._several(2, exactly=True)
-        if word in ("one", "ones", "other", "others"):
+        if word in ("one", "ones", "some", "other", "others"):
             return self._several(1)
         return []
 

@@ -26,7 +26,8 @@ class Trait:
         spans: Where the prompt says it.
         negated: Whether it is denied.
         edit: Whether it changes a given thing.
-        partial: Whether it holds for one or some of the things only.
+        partial: Whether it holds for some of the things only.
+        share: For how many, where it is partial.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Trait:
     negated: bool = False
     edit: bool = False
     partial: bool = False
+    share: int = 1
 
 
 @dataclass(slots=True)
@@ -116,7 +118,8 @@ class Relation:
         negated: Whether it is denied.
         edit: Whether it changes a given picture.
         also: The second object of "between".
-        partial: Whether it holds for one of the things that the subject is only.
+        partial: Whether it holds for some of the things that the subject is only.
+        share: For how many, where it is partial.
     """
 
     subject: int
@@ -128,6 +131,7 @@ class Relation:
     edit: bool = False
     also: int | None = None
     partial: bool = False
+    share: int = 1
 
 
 @dataclass(slots=True)

@@ -305,6 +305,8 @@ class _Tagger:
             return "NEG"
         doing = before == "NOUN" and self._next_static(index) in ("DET", "POSS", "NUM")
         doing = doing and is_in("verbs", verb_base(lower))
+        said = before == "BE" and not nounish  # "the sun is setting", but "there is seating"
+        doing = doing or (said and len(self.words) > 1 and self.words[-2].tag != "EX")
         if lower.endswith("ing") and len(lower) > 4 and (doing or not is_in("ing_nouns", lower)):
             return self._ing(lower, before, nounish)
         if self._is_participle(lower):

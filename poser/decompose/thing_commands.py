@@ -196,7 +196,9 @@ class ThingBuilder:
             return []
         if any(t.role != "thing" or t.owner is not None or t.further for t in alike):
             return []
-        total = sum(t.count or 1 for t in alike)
+        first, *others = (t.count or 1 for t in alike)
+        told = len(others) > 1 and first == sum(others)  # "four balloons: one red balloon, ..."
+        total = first if told else first + sum(others)
         asked = self.english.counts(last, total)
         return [self._criterion(asked, "count", (last.name, str(total)), needs=[entity.id])]
 
@@ -295,7 +297,10 @@ class ThingBuilder:
         for trait in (t for t in thing.traits if t.partial and not t.negated):
             verb = "show" if trait.kind == "action" else "make"
             self._attribute(
-                thing, [trait], [], f"{verb} one of {self.english.the(thing)} {trait.text}"
+                thing,
+                [trait],
+                [],
+                f"{verb} {number_word(trait.share)} of {self.english.the(thing)} {trait.text}",
             )
         for negated in (False, True):
             chosen = [t for t in colours if t.negated == negated and not t.partial]

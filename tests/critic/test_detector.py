@@ -84,6 +84,11 @@ def asked(
         (asked("Are the cars above the tree?", "relation", "car", "tree", "above"), False),
         (asked("Is the tree on top of the cars?", "relation", "tree", "car", "on top of"), False),
         (asked("Are the cars above the bird?", "relation", "car", "bird", "above"), False),
+        (asked("Are two of the cars above the bird?", "relation", "car", "bird", "above"), False),
+        (
+            asked("Are two of the cars left of the tree?", "relation", "car", "tree", "left of"),
+            True,
+        ),
         (asked("Is one of the cars above the bird?", "relation", "car", "bird", "above"), True),
         (
             asked("Is one of the cars right of the tree?", "relation", "car", "tree", "right of"),

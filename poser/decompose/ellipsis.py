@@ -1,4 +1,4 @@
-"""Nouns that are said once for two: "a red and a blue car" is a red car and a blue car."""
+"""Nouns that are said once for two: "a red and a blue car", "a red car and a blue one"."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def with_nouns(words: Sequence[Word]) -> list[Word]:
 
     A noun is left out where a number, "a" or "the", and adjectives, are followed by "and", and that
     by a number, adjectives and the noun; in a list a comma does for all "and" but the last. What is
-    put in stands for no word of the prompt: it begins and ends where the last adjective ends.
+    put in stands for no word of the prompt: it begins and ends where the last adjective ends. "One"
+    or "ones" after an adjective is the noun that was named before.
     """
+    words = [named for index in range(len(words)) for named in _named(words, index)]
     complete: list[Word] = []
     index = 0
     while index < len(words):
@@ -30,6 +32,36 @@ def with_nouns(words: Sequence[Word]) -> list[Word]:
             complete.append(words[index])
             index += 1
     return complete
+
+
+def _named(words: Sequence[Word], index: int) -> list[Word]:
+    """The word there, or, of "a blue one", the noun that it stands for."""
+    word = words[index]
+    if word.lower not in ("one", "ones") or index == 0 or words[index - 1].tag != "ADJ":
+        return [word]
+    start = index - 1
+    while start > 0 and words[start].tag in ("ADJ", "ADV"):
+        start -= 1
+    if words[start].tag not in ("DET", "NUM"):
+        return [word]
+    placed = start > 0 and words[start - 1].tag == "PREP"
+    heads = [n for n in range(start) if words[n].tag == "NOUN" and words[n + 1].tag != "NOUN"]
+    alike = [n for n in heads if _after_preposition(words, n) == placed]
+    if not heads:
+        return [word]
+    last = first = (alike or heads)[-1]
+    while first > 0 and words[first - 1].tag == "NOUN":
+        first -= 1
+    texts = [w.lower for w in words[first : last + 1]]
+    texts[-1] = plural(texts[-1]) if word.lower == "ones" else singular(texts[-1])
+    return [Word(text, text, "NOUN", word.tokens) for text in texts]
+
+
+def _after_preposition(words: Sequence[Word], index: int) -> bool:
+    """Whether the phrase of a noun follows a preposition."""
+    while index > 0 and words[index].tag in ("NOUN", "ADJ", "ADV", "NUM", "DET", "POSS"):
+        index -= 1
+    return words[index].tag == "PREP"
 
 
 def _elliptic(words: Sequence[Word], index: int) -> tuple[list[tuple[int, int]], list[Word]]:

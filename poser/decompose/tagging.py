@@ -371,6 +371,9 @@ class _Tagger:
     def _ing(self, lower: str, before: str, nounish: bool) -> str:
         base = verb_base(lower)
         listed = is_in("adjectives", lower)
+        summed = before == "DET" and self.words[-1].lower in ("both", "each", "all")
+        if summed and not (nounish and listed):
+            return "GER"
         if before in _EDGE:
             if nounish and is_in("ing_compounds", lower):
                 return "NOUN"

@@ -180,10 +180,12 @@ class AttachReader(NounReader):
         """
         now = self.now
         follows = self.words[end] if end < len(self.words) else None
-        if follows is None or follows.tag not in ("PREP", "GER"):
+        if follows is None or follows.tag not in ("PREP", "GER", "ADJ"):
             return False
         if now.placed and set(now.last) <= set(now.placed):
             return True
+        if follows.tag == "ADJ":
+            return False
         bare = phrase.plural and not phrase.determiner
         fresh = phrase.determiner in ("indef", "another") or phrase.count is not None or bare
         if now.link is None or now.link.kind == "front" or not fresh:

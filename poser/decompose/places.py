@@ -36,10 +36,14 @@ class PlaceReader(RegionReader):
         if styled:
             return styled
         found = read_phrase(self.words, index + 1)
+        if found is None and self._in_the_other(index):
+            self.now.carry.extend(spans_over(self.words[index : index + 3]))
+            self.now.placed = [*self.now.placed, *self.now.last]
+            return index + 3
         if found is None:
             return self._bare(index)
         phrase, end = found
-        if self._inside_frame(phrase, word.lower):
+        if self._inside_frame(phrase, word.lower) or self._in_hand(phrase, word.lower, index):
             self.now.carry.append(opening)
             self.now.carry.extend(spans_over(self.words[index:end]))
             return end
@@ -384,6 +388,10 @@ class PlaceReader(RegionReader):
                 now.joined = now.comma = False
                 return end
             found, end = self._resolve(phrase, end, spans)
+            while (more := self._and_before_verb(end)) is not None:
+                spans = spans_over(self.words[end : more[1]])
+                others, end = self._resolve(*more, spans)
+                found = [*found, *others]
             objects = [t.index for t in found]
             carried = [opening]
         if self._is_backdrop(objects):
@@ -395,6 +403,16 @@ class PlaceReader(RegionReader):
         now.last = objects
         now.adjacent = True
         return end
+
+    def _and_before_verb(self, end: int) -> tuple[Phrase, int] | None:
+        """What "and" joins to a phrase of place: "behind the cat and the dog is a fence"."""
+        if end + 1 >= len(self.words) or self.words[end].tag != "CONJ":
+            return None
+        found = read_phrase(self.words, end + 1)
+        if found is None or found[0].determiner not in ("def", "poss") or not found[0].head:
+            return None
+        after = self.words[found[1]] if found[1] < len(self.words) else None
+        return found if after is not None and after.tag in ("BE", "EX") else None
 
     # -- settings ----------------------------------------------------------------------------
 

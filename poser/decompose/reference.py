@@ -171,6 +171,10 @@ class References:
         for thing in self._latest():
             if _is_person(thing):
                 return [thing]
+        alone = [t.index for t in self._latest() if t.owner is None and t.role == "thing"]
+        pair = list(dict.fromkeys(alone))[:2]
+        if wanted == 0 and len(pair) == 2:  # "a dog left of a cat. Behind them ..."
+            return self._things(pair[::-1])
         return next(([t] for t in self._latest()), [])
 
     def _latest(self) -> list[Thing]:

@@ -11,6 +11,9 @@ from poser.decompose.style_phrases import StylePhraseReader
 PICTURE = word_set("image picture photo photograph frame scene composition canvas")
 """Nouns for the picture itself."""
 
+HOLDING = word_set("hold carry grip grasp clutch wield")
+"""Verbs of what one has in one's hands."""
+
 OF_PICTURE = {
     "in the background of": ("in", "the background"),
     "left of": ("on", "the left"),
@@ -40,6 +43,17 @@ class RegionReader(StylePhraseReader):
         if phrase.lemma not in PICTURE or name not in ("in", "of", "on", "throughout", "to"):
             return False
         return not phrase.modifiers and phrase.determiner == "def"
+
+    def _in_hand(self, phrase: Phrase, name: str, index: int) -> bool:
+        """Whether this only says with which hand something is held: "in one hand"."""
+        holds = any(w.tag in ("GER", "VERB") and verb_base(w.lower) in HOLDING
+                    for w in self.words[:index])  # fmt: skip
+        return name == "in" and phrase.lemma == "hand" and holds
+
+    def _in_the_other(self, index: int) -> bool:
+        """Whether "in the other" follows what is "in one hand"."""
+        other = [w.lower for w in self.words[index : index + 3]] == ["in", "the", "other"]
+        return other and any(w.lower == "hand" for w in self.words[:index])
 
     def _region(self, phrase: Phrase, end: int) -> str:
         """The region of the picture that a phrase names, or ""."""

@@ -159,7 +159,9 @@ class AttachReader(NounReader):
             bare = placed and phrase.plural and not phrase.determiner
             if not (spatial and (bare or (fresh and (now.comma or placed)))):
                 self._hang(link, phrase, things)
-                now.last = [*now.last, *things]
+                belongs = link.kind == "have" or link.name in ("with", "having")
+                placed = end < len(self.words) and self.words[end].tag == "PREP"
+                now.last = things if belongs and placed else [*now.last, *things]
                 return
             now.link = None
             now.subject = now.last = things
@@ -191,7 +193,7 @@ class AttachReader(NounReader):
         if now.link is None or now.link.kind == "front" or not fresh:
             return False
         if follows.tag == "GER":
-            return True
+            return not (is_in("clothing", phrase.lemma) or is_in("parts", phrase.lemma))
         known = all(self.scene.things[i].definite for i in now.last)
         return known and follows.lower in SPATIAL
 

@@ -84,6 +84,8 @@ class ClauseReader(PlaceReader):
             self.now.comma = True
             self.now.adjacent = False
             self.now.relative = False
+            if index + 1 < len(self.words) and self.words[index + 1].tag in ("PREP", "GER", "PART"):
+                self.gather.partial = []  # "one of them red, tied to a bench"
             backed = self.scene.backdrop is not None and self.now.last == [self.scene.backdrop]
             if self.words[index].lower == ":" and backed:
                 self.now.pending = Link("be", "", list(self.now.last), [])

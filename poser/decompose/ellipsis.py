@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from poser.decompose.lexicon import is_in
 from poser.decompose.morphology import number_value, plural, singular
 from poser.decompose.tagging import Word
 
@@ -19,6 +20,7 @@ def with_nouns(words: Sequence[Word]) -> list[Word]:
     put in stands for no word of the prompt: it begins and ends where the last adjective ends. "One"
     or "ones" after an adjective is the noun that was named before.
     """
+    words = _with_colours(words)
     words = [named for index in range(len(words)) for named in _named(words, index)]
     complete: list[Word] = []
     index = 0
@@ -31,6 +33,19 @@ def with_nouns(words: Sequence[Word]) -> list[Word]:
         if not gaps:
             complete.append(words[index])
             index += 1
+    return complete
+
+
+def _with_colours(words: Sequence[Word]) -> list[Word]:
+    """The words, where "one orange and one white" names two colours and no fruit."""
+    complete = list(words)
+    for index in range(1, len(words) - 1):
+        word, before = words[index], words[index - 1]
+        after, _ = _past_joint(words, index + 1)
+        again = [w.tag if n else w.lower for n, w in enumerate(words[after : after + 2])]
+        named = word.tag == "NOUN" and is_in("colours", word.lower) and before.lower == "one"
+        if named and after > index + 1 and again == ["one", "ADJ"]:
+            complete[index] = replace(word, tag="ADJ")
     return complete
 
 

@@ -263,7 +263,9 @@ class ClauseReader(PlaceReader):
         now = self.now
         last = self.scene.things[now.last[-1]]
         if last.owner is not None and verbal.form == "ing":
-            return [last.owner[0]]
+            owner = self.scene.things[last.owner[0]]
+            own = is_in("parts", last.head) or is_in("clothing", last.head)
+            return [owner.index] if own or animate(owner) else list(now.last)
         first = self.gather.things(now.subject)
         placed = now.link is not None and now.link.kind != "there"
         acting = verbal.form == "ing" and bool(first) and placed

@@ -9,6 +9,7 @@ from poser.decompose.lexicon import is_in
 from poser.decompose.morphology import number_value, plural, singular
 from poser.decompose.tagging import Word
 
+_SIDES = {"left": "on", "right": "on", "middle": "in", "top": "at", "bottom": "at"}
 _SINGLE = ("a", "an", "another", "one")
 
 
@@ -20,7 +21,7 @@ def with_nouns(words: Sequence[Word]) -> list[Word]:
     put in stands for no word of the prompt: it begins and ends where the last adjective ends. "One"
     or "ones" after an adjective is the noun that was named before.
     """
-    words = _with_colours(words)
+    words = _with_colours(_with_sides(words))
     words = [named for index in range(len(words)) for named in _named(words, index)]
     complete: list[Word] = []
     index = 0
@@ -46,6 +47,21 @@ def _with_colours(words: Sequence[Word]) -> list[Word]:
         named = word.tag == "NOUN" and is_in("colours", word.lower) and before.lower == "one"
         if named and after > index + 1 and again == ["one", "ADJ"]:
             complete[index] = replace(word, tag="ADJ")
+    return complete
+
+
+def _with_sides(words: Sequence[Word]) -> list[Word]:
+    """The words, with "one on the left" for "the left one"."""
+    complete: list[Word] = []
+    for word in words:
+        if word.lower == "one" and len(complete) > 1:
+            the, side = complete[-2:]
+            name = _SIDES.get(side.lower, "") if the.lower == "the" else ""
+            if name:
+                on = Word(name, name, "PREP", the.tokens)
+                complete[-2:] = [replace(word, tag="PRON"), on, the, replace(side, tag="NOUN")]
+                continue
+        complete.append(word)
     return complete
 
 

@@ -337,7 +337,10 @@ class PlaceReader(RegionReader):
                 return [nearest]
         self.references.current = [i for i in self.now.subject if i not in anchors]
         things = self.references.pronoun(pronoun)
-        return [t for t in things if t.index not in anchors] or self._other_than(anchors)
+        others = [t for t in things if t.index not in anchors]
+        if not others and pronoun == "them":
+            others = self.references.pair(anchors)
+        return others or self._other_than(anchors)
 
     def _other_than(self, anchors: list[int]) -> list[Thing]:
         topic = [i for i in self.references.topic if i not in anchors]

@@ -171,11 +171,15 @@ class References:
         for thing in self._latest():
             if _is_person(thing):
                 return [thing]
-        alone = [t.index for t in self._latest() if t.owner is None and t.role == "thing"]
-        pair = list(dict.fromkeys(alone))[:2]
-        if wanted == 0 and len(pair) == 2:  # "a dog left of a cat. Behind them ..."
-            return self._things(pair[::-1])
+        if wanted == 0 and (pair := self.pair([])):  # "a dog left of a cat. Behind them ..."
+            return pair
         return next(([t] for t in self._latest()), [])
+
+    def pair(self, excluded: list[int]) -> list[Thing]:
+        """The two things named last that are not excluded, in their order; none without two."""
+        alone = [t.index for t in self._latest() if t.owner is None and t.role == "thing"]
+        pair = [i for i in dict.fromkeys(alone) if i not in excluded][:2]
+        return self._things(pair[::-1]) if len(pair) == 2 else []
 
     def _latest(self) -> list[Thing]:
         latest = [self.scene.things[i] for i in self._recent[: -_LOOK_BACK - 1 : -1]]

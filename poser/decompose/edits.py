@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from poser.decompose.clauses import ClauseReader
 from poser.decompose.ellipsis import with_nouns
 from poser.decompose.lexicon import EXACTLY, is_in, word_set
-from poser.decompose.morphology import gerund, number_value, singular
+from poser.decompose.morphology import gerund, is_comparative, number_value, singular
 from poser.decompose.phrases import Modifier, Phrase, read_modifiers, read_phrase
 from poser.decompose.reading import Link, spans_over
 from poser.decompose.reference import References
@@ -20,6 +21,7 @@ from poser.decompose.scene import (
     Span,
     Swap,
     Thing,
+    Trait,
 )
 from poser.decompose.segments import Segment
 from poser.decompose.styles import whole_style
@@ -33,6 +35,7 @@ _WHOLE = word_set(
     mood
     """
 )
+_DEGREES = frozenset(("much", "a", "bit", "little", "slightly", "far", "even", "somewhat", "lot"))
 _TEXTS = word_set("text word words title caption lettering sign label")
 
 
@@ -51,7 +54,7 @@ class EditReader:
 
     def read(self, piece: Segment) -> None:
         """Reads one order; one that no rule takes is kept as it is."""
-        words = with_nouns(tag(piece.tokens))
+        words = _with_comparatives(with_nouns(tag(piece.tokens)))
         spans = list(piece.opening)
         if words:
             spans = [(spans[0][0], words[-1].end)]
@@ -202,6 +205,14 @@ class EditReader:
         return target is not None and self._became(target, right, lead, spans)
 
     def _make(self, words: list[Word], opening: list[Span], spans: list[Span]) -> bool:
+        parts = _each_made(words)
+        if len(parts) > 1:
+            places = [[*opening, *spans_over(part)] for part in parts]
+            made = [self._make(p, opening, s) for p, s in zip(parts, places, strict=True)]
+            self.scene.loose.extend(
+                Loose(s) for s, did in zip(places, made, strict=True) if not did
+            )
+            return True
         got = read_phrase(words, 0)
         if got is None:
             return False
@@ -218,12 +229,20 @@ class EditReader:
             self.clauses.read(rest, carry=lead)
             return True
         whole = phrase.lemma in _WHOLE or phrase.pronoun in ("it", "this")
+        compared = _compared(rest)
+        if compared and whole and not self.scene.things:
+            self.scene.look(compared, "style", spans)
+            return True
         number = read_phrase(rest, 0) if phrase.pronoun == "it" and rest[0].tag == "NUM" else None
         if number is not None and number[0].head and number[0].count:
             return self._made_alone(number[0], spans)
         if whole and (not self.scene.things or _names_medium(rest)):
             return self._restyle(rest, spans)
         target = self._target(phrase, words[:end])
+        if target is not None and compared:
+            where, key = [*lead, *spans_over(rest)], rest[-1].lower
+            target.traits.append(Trait(compared, key, "size", where, edit=True, compared=True))
+            return True
         return target is not None and self._became(target, rest, lead, spans)
 
     def _made_alone(self, phrase: Phrase, spans: list[Span]) -> bool:
@@ -329,6 +348,40 @@ class EditReader:
             return False
         self.scene.look(text, "medium" if _names_medium(right) else "style", spans)
         return True
+
+
+def _each_made(words: list[Word]) -> list[list[Word]]:
+    """What is to be made what, one by one: "the sky blue and the grass green"."""
+    parts: list[list[Word]] = [[]]
+    for index, word in enumerate(words):
+        follows = words[index + 1 :]
+        if word.tag == "CONJ" and follows and follows[0].tag in ("DET", "POSS"):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    told = [read_phrase(part, 0) if part else None for part in parts]
+    whole = all(t is not None and t[1] < len(p) for t, p in zip(told, parts, strict=True))
+    return parts if whole else [words]
+
+
+def _with_comparatives(words: Sequence[Word]) -> list[Word]:
+    """The words, where what compares a noun before it ("the image brighter") is an adjective."""
+    return [
+        replace(w, tag="ADJ") if n and words[n - 1].tag == "NOUN" and is_comparative(w.lower) else w
+        for n, w in enumerate(words)
+    ]
+
+
+def _compared(words: Sequence[Word]) -> str:
+    """A comparison with what is there: "much darker", "more dramatic"; else nothing."""
+    lowers = [w.lower for w in words]
+    if not lowers:
+        return ""
+    more = len(lowers) > 1 and lowers[-2] in ("more", "less") and words[-1].tag == "ADJ"
+    degree = lowers[: -2 if more else -1]
+    if not (more or is_comparative(lowers[-1])) or not set(degree) <= _DEGREES:
+        return ""
+    return " ".join(lowers)
 
 
 def _cut(words: Sequence[Word], names: tuple[str, ...]) -> int | None:

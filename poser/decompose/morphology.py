@@ -92,6 +92,16 @@ def article(phrase: str) -> str:
     return "an" if first[:1] in _VOWELS else "a"
 
 
+def is_comparative(word: str) -> bool:
+    """Whether a lower-case word compares: ``bigger``, ``darker``, ``wider``."""
+    if word in ("better", "worse", "closer", "nearer", "farther", "further"):
+        return True
+    stem = word[:-2] if word.endswith("er") else ""
+    forms = {stem, f"{stem}e", _undouble(stem), f"{stem[:-1]}y" if stem.endswith("i") else stem}
+    lists = ("adjectives", "sizes", "shapes", "colours", "colour_shades")
+    return bool(stem) and any(form and is_in(name, form) for form in forms for name in lists)
+
+
 def _known_verb(base: str) -> bool:
     return base in words("verbs") or base in words("verbs_mixed")
 

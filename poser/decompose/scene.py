@@ -28,6 +28,7 @@ class Trait:
         edit: Whether it changes a given thing.
         partial: Whether it holds for some of the things only.
         share: For how many, where it is partial.
+        compared: Whether it compares the thing with what it was: "bigger".
     """
 
     text: str
@@ -38,6 +39,7 @@ class Trait:
     edit: bool = False
     partial: bool = False
     share: int = 1
+    compared: bool = False
 
 
 @dataclass(slots=True)

@@ -284,6 +284,12 @@ class ThingBuilder:
         )
 
     def _trait(self, thing: Thing, trait: Trait) -> Criterion:
+        criterion = self._of_trait(thing, trait)
+        if trait.compared:
+            self._aside[criterion.id] = "only the picture before could tell"
+        return criterion
+
+    def _of_trait(self, thing: Thing, trait: Trait) -> Criterion:
         return self._criterion(
             self.english.has(thing, trait),
             "attribute",

@@ -385,6 +385,13 @@ COMMANDS: list[tuple[str, bool, list[str], bool]] = [
       "add: add a dog"], False),
     ("First add a tree, then remove the car.", False, ["add: add a tree", "remove: remove the car"],
      True),
+    ("make the sky blue and the grass green", True,
+     ["recolour: make the sky blue", "recolour: make the grass green"], True),
+    ("make the dog a bit bigger and the cat more colourful", True,
+     ["attribute: make the dog a bit bigger", "attribute: make the cat more colourful"], True),
+    ("make the image brighter", True, ["style: make it brighter"], True),
+    ("make the dog a cat and the tree a house", True,
+     ["replace: replace the dog with a cat", "replace: replace the tree with a house"], True),
     ("give the man a hat", False, ["add: give the man a hat"], True),
     ("change the color of the car to blue", False, ["recolour: make the car blue"], True),
     ("turn it into a watercolour painting", True, ["style: make it a watercolour painting"], True),
@@ -482,3 +489,10 @@ def test_unread_words_become_a_plain_command() -> None:
     plan = DECOMPOSER.decompose("一只红色的猫, and a dog")
     other = [c for c in plan.commands if c.op == "other"]
     assert [c.instruction for c in other] == ["一只红色的猫"]
+
+
+def test_what_only_compares_is_not_asked_of_one_picture() -> None:
+    plan = DECOMPOSER.decompose("make the dog bigger", has_picture=True)
+    assert [k.question for k in plan.judged] == ["Is there a dog?"]
+    (aside,) = plan.set_aside
+    assert aside.reason == "only the picture before could tell"

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         help="scores and pictures are kept there")  # fmt: skip
     add("--figures", type=Path, metavar="FOLDER", help="draw figures there (part plots)")
     add("--tables", nargs="+", default=[], type=Path, metavar="FILE",
-        help="what --json wrote of other parts: part plots draws these")  # fmt: skip
+        help="what --json wrote of other parts: part plots draws these alone")  # fmt: skip
     return parser
 
 

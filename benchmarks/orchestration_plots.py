@@ -19,20 +19,23 @@ DOLLARS = tuple(n * 10.0**e for e in range(-4, 2) for n in (1, 2, 5))
 
 
 def plots(bench: Bench) -> dict[str, Any]:
-    """Draws all figures into ``--figures``; what is not scored yet is scored first."""
+    """Draws figures into ``--figures``: of the given tables, else of all, scored first."""
     folder, options = bench.options.figures, bench.options
     if folder is None:
         print("skipped: give --figures FOLDER")
         return {}
     folder.mkdir(parents=True, exist_ok=True)
-    table = bench.found.get("main") or main_table(bench)
-    lines = bench.found.get("curve") or curve(bench)
-    ours = table["methods"][0]["method"]
-    drawn = {
-        "requirements": _by_requirements(table, ours, folder / "requirements.png"),
-        "cost_quality": _cost_quality(lines, folder / "cost_quality.png"),
-        "experts": _experts(table["methods"][0], folder / "experts.png"),
-    }
+    table, lines = bench.found.get("main"), bench.found.get("curve")
+    if not options.tables:
+        table, lines = table or main_table(bench), lines or curve(bench)
+    drawn = {}
+    if table:
+        ours = table["methods"][0]
+        path = folder / "requirements.png"
+        drawn["requirements"] = _by_requirements(table, ours["method"], path)
+        drawn["experts"] = _experts(ours, folder / "experts.png")
+    if lines:
+        drawn["cost_quality"] = _cost_quality(lines, folder / "cost_quality.png")
     if logs := learning_curves([*options.policies, *options.ablation]):
         drawn["learning"] = _learning(logs, folder / "learning.png")
     print()

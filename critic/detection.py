@@ -139,18 +139,19 @@ class Words(Value):
                 name = self.relations.get(relation.lower())
                 if one is None or two is None or name is None:
                     return None
-                return seen.relates(one, name, two, some=self._of_which(question))
+                some = self._of_which(question)
+                return None if some is None else seen.relates(one, name, two, some=some)
             case "global", (look,):
                 style = self._style(look)
                 return None if style is None else seen.style == style
             case _:
                 return None
 
-    def _of_which(self, question: str) -> int:
-        """How many "Are two of the cats above the dog?" is about; 0 where it is about all."""
+    def _of_which(self, question: str) -> int | None:
+        """How many "Are two of the cats above it?" is about; 0: all; ``None``: no such word."""
         match words_of(question):
             case ["is" | "are", number, "of", *_]:
-                return int(self.numbers.get(number, 0))
+                return int(self.numbers[number]) if number in self.numbers else None
             case _:
                 return 0
 

@@ -40,7 +40,7 @@ class Checkpoint:
         best_return: That validation's return; ``None`` before the first.
         stale: Validations since then.
         worlds: Fingerprints of the worlds trained in, by stage.
-        history: The figures of each leg, and of what each later stage began with.
+        history: The figures of each leg, and of the policy that a stage began with.
     """
 
     stage: int = 0

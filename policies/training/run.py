@@ -40,6 +40,9 @@ from poser.core.errors import StorageError
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
+START = "(start)"
+"""Among the worlds of a policy, what it was begun with; no stage is called so."""
+
 
 class Watcher(Protocol):
     """Is told how training goes."""
@@ -53,7 +56,7 @@ class Watcher(Protocol):
         ...
 
     def leg(self, figures: Mapping[str, Any]) -> None:
-        """A leg has ended, or what a later stage begins with was validated; it is on record."""
+        """A leg has ended, or what a stage begins with was validated; it is on record."""
         ...
 
 
@@ -162,14 +165,15 @@ class Training:
         if not config.start:
             return
         scorer, card = load_policy(SHIPPED if config.start == THE_SHIPPED else Path(config.start))
-        if card.scorer != config.shape or card.ablate != config.ablate:
+        if card.scorer != config.shape or set(card.ablate) != set(config.ablate):
             raise TrainingError(
                 f"{config.start} is of another shape than what is to be trained",
                 remedy="give scorer, text_dim, image_side and ablate as its policy.json has them, "
                 "or leave start out",
             )
         self._at.policy = _copied(scorer.state_dict())
-        self._at.worlds = {**card.worlds, "start": {"policy": card.weights}}
+        before = {f"{START}/{name}": hashes for name, hashes in card.worlds.items()}
+        self._at.worlds = {**before, START: {"policy": card.weights}}
 
     def _unstarted(self) -> bool:
         """Whether the run was killed before its first checkpoint, and so before its first figures.

@@ -186,6 +186,9 @@ class AttachReader(NounReader):
             return False
         if now.placed and set(now.last) <= set(now.placed):
             return True
+        worn = [is_in("clothing", self.scene.things[i].head) for i in now.last]
+        if worn and all(worn) and not is_in("clothing", phrase.lemma):
+            return follows.tag != "ADJ"
         if follows.tag == "ADJ":
             return False
         bare = phrase.plural and not phrase.determiner
@@ -193,7 +196,9 @@ class AttachReader(NounReader):
         if now.link is None or now.link.kind == "front" or not fresh:
             return False
         if follows.tag == "GER":
-            return not (is_in("clothing", phrase.lemma) or is_in("parts", phrase.lemma))
+            held = now.link.kind in ("have", "verb") or now.link.name in ("with", "having")
+            acts = is_in("persons", phrase.lemma) or is_in("animals", phrase.lemma)
+            return acts or not (held or is_in("clothing", phrase.lemma))
         known = all(self.scene.things[i].definite for i in now.last)
         return known and follows.lower in SPATIAL
 

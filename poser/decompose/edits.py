@@ -220,6 +220,8 @@ class EditReader:
         if end >= len(words):
             return self._made_alone(phrase, spans)
         rest = words[end:]
+        if rest[0].tag == "CONJ":
+            return False
         if len(rest) > 1 and rest[0].lower in EXACTLY and rest[1].tag == "NUM":
             rest = rest[1:]
         lead = [*opening, *spans_over(words[:end])]
@@ -355,7 +357,8 @@ def _each_made(words: list[Word]) -> list[list[Word]]:
     parts: list[list[Word]] = [[]]
     for index, word in enumerate(words):
         follows = words[index + 1 :]
-        if word.tag == "CONJ" and follows and follows[0].tag in ("DET", "POSS"):
+        known = bool(follows) and follows[0].tag in ("DET", "POSS")
+        if word.tag == "CONJ" and known and follows[0].lower not in ("a", "an"):
             parts.append([])
         else:
             parts[-1].append(word)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from poser.decompose.lexicon import is_in
 from poser.decompose.morphology import number_value, plural, singular
-from poser.decompose.tagging import Word
+from poser.decompose.phrases import modifier_kind
+from poser.decompose.tagging import NOUNS_TOO, Word
 
 _SIDES = {"left": "on", "right": "on", "middle": "in", "top": "at", "bottom": "at"}
 _SINGLE = ("a", "an", "another", "one")
@@ -45,7 +46,8 @@ def _with_colours(words: Sequence[Word]) -> list[Word]:
         after, _ = _past_joint(words, index + 1)
         again = [w.tag if n else w.lower for n, w in enumerate(words[after : after + 2])]
         named = word.tag == "NOUN" and is_in("colours", word.lower) and before.lower == "one"
-        if named and after > index + 1 and again == ["one", "ADJ"]:
+        alone = [w.tag for w in words[after + 2 : after + 3]] not in (["NOUN"], ["ADJ"])
+        if named and after > index + 1 and again == ["one", "ADJ"] and alone:
             complete[index] = replace(word, tag="ADJ")
     return complete
 
@@ -53,8 +55,10 @@ def _with_colours(words: Sequence[Word]) -> list[Word]:
 def _with_sides(words: Sequence[Word]) -> list[Word]:
     """The words, with "one on the left" for "the left one"."""
     complete: list[Word] = []
-    for word in words:
-        if word.lower == "one" and len(complete) > 1:
+    for index, word in enumerate(words):
+        follows = words[index + 1].tag if index + 1 < len(words) else ""
+        said = word.tag == "PRON" and follows in ("BE", "VERB", "HAVE", "GER", "PREP")
+        if word.lower == "one" and said and len(complete) > 1:
             the, side = complete[-2:]
             name = _SIDES.get(side.lower, "") if the.lower == "the" else ""
             if name:
@@ -77,15 +81,29 @@ def _named(words: Sequence[Word], index: int) -> list[Word]:
         return [word]
     placed = start > 0 and words[start - 1].tag == "PREP"
     heads = [n for n in range(start) if words[n].tag == "NOUN" and words[n + 1].tag != "NOUN"]
-    alike = [n for n in heads if _after_preposition(words, n) == placed]
     if not heads:
         return [word]
-    last = first = (alike or heads)[-1]
+    kind = modifier_kind(words[index - 1].lower)
+    like = [n for n in heads if kind in _kinds(words, n)]
+    like = like or [n for n in heads if not is_in("persons", singular(words[n].lower))] or heads
+    alike = [n for n in like if _after_preposition(words, n) == placed]
+    last = first = (alike or like)[-1]
     while first > 0 and words[first - 1].tag == "NOUN":
         first -= 1
     texts = [w.lower for w in words[first : last + 1]]
     texts[-1] = plural(texts[-1]) if word.lower == "ones" else singular(texts[-1])
     return [Word(text, text, "NOUN", word.tokens) for text in texts]
+
+
+def _kinds(words: Sequence[Word], index: int) -> set[str]:
+    """The kinds of adjective right before a noun and its compound."""
+    while index > 0 and words[index].tag == "NOUN":
+        index -= 1
+    found = set()
+    while index >= 0 and words[index].tag in ("ADJ", "ADV"):
+        found.add(modifier_kind(words[index].lower))
+        index -= 1
+    return found
 
 
 def _after_preposition(words: Sequence[Word], index: int) -> bool:
@@ -124,12 +142,12 @@ def _described(words: Sequence[Word], index: int) -> int | None:
         index += 1
         if words[index - 1].tag == "ADJ":
             stop = index
-    return stop if words[stop - 1].tag == "ADJ" else None
+    last = words[stop - 1]
+    return stop if last.tag == "ADJ" and last.lower not in NOUNS_TOO else None
 
 
 def _counts(word: Word) -> bool:
-    number = word.tag == "NUM" and number_value(word.lower) is not None
-    return number or word.lower in (*_SINGLE, "the")
+    return word.tag == "NUM" or word.lower in (*_SINGLE, "the")
 
 
 def _past_joint(words: Sequence[Word], index: int) -> tuple[int, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from poser.decompose.denials import DenialReader
+from poser.decompose.morphology import verb_base
 from poser.decompose.phrases import Modifier, Phrase
 from poser.decompose.reading import spans_over
 from poser.decompose.scene import Span, Thing
@@ -43,8 +44,10 @@ class PronounReader(DenialReader):
         for thing in things:
             thing.spans.extend(spans)
         indices = [t.index for t in things]
+        if phrase.pronoun in ("they", "them", "all", "both", "each", "these", "those"):
+            self.gather.partial = []
         partly = phrase.pronoun in ("one", "some", "other", "another")
-        if partly and all(t.many and t.count != phrase.count for t in things):
+        if partly and all(t.many and (t.count is None or t.count != phrase.count) for t in things):
             self.gather.partial = indices
             self.gather.share = (phrase.count or 1) if phrase.pronoun == "some" else 1
             if phrase.modifiers:
@@ -66,13 +69,21 @@ class PronounReader(DenialReader):
     def _among(self, phrase: Phrase, end: int) -> Thing | None:
         """The several things of which "one cat is black" speaks, where there are any."""
         plain = phrase.count == 1 and not (phrase.modifiers or phrase.determiner or phrase.further)
-        speaks = end < len(self.words) and self.words[end].tag in ("BE", "VERB", "HAVE", "GER")
-        if not (plain and speaks) or self.now.pending is not None:
+        after = [w for w in self.words[end : end + 2] if w.tag != "BE"]
+        speaks = end < len(self.words) and self.words[end].tag in ("BE", "VERB", "GER")
+        owns = bool(after) and (after[0].tag == "HAVE" or verb_base(after[0].lower) == "wear")
+        if not speaks or owns or self.now.pending is not None:
             return None
         name = [*phrase.compound, phrase.lemma]
         alike = [t for t in self.scene.things if [*t.compound, t.head] == name and t.role != "gone"]
         only = alike[0] if len(alike) == 1 else None
-        return only if only is not None and (only.count or 0) > 1 else None
+        if only is None or (only.count or 0) < 2:
+            return None
+        named = {t.key for t in only.traits if t.partial and t.share == 1}
+        again = phrase.determiner == "def" and not phrase.plural
+        if again and any(m.key in named for m in phrase.modifiers):
+            return only  # "One apple is red. The red apple is ..."
+        return only if plain else None
 
     def _one_of(self, several: Thing, end: int, spans: list[Span]) -> int:
         """Speaks of one of several things, which are named so once more."""

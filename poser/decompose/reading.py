@@ -135,7 +135,8 @@ class Gatherer:
                 self.scene.relate(
                     Relation(
                         subject, other, link.name, spans=[*link.spans, *spans],
-                        negated=link.negated, partial=self._partly(link.subjects), share=self.share,
+                        negated=link.negated, share=self.share,
+                        partial=self._partly(link.subjects) and not link.negated,
                     )
                 )  # fmt: skip
         if not made:
@@ -151,7 +152,7 @@ class Gatherer:
             self.scene.relate(
                 Relation(
                     subject, None, name, region, list(spans), negated=negated,
-                    partial=self._partly(subjects), share=self.share,
+                    share=self.share, partial=self._partly(subjects) and not negated,
                 )
             )  # fmt: skip
 
@@ -181,7 +182,7 @@ class Gatherer:
         extra: Sequence[Span] = (),
     ) -> None:
         """Gives an attribute to every subject."""
-        partial = self._partly(subjects)
+        partial = self._partly(subjects) and not negated
         for thing in self.things(subjects[:_MOST_PAIRS]):
             trait = self.references.describe(thing, modifier, negated=negated)
             trait.spans.extend(extra)
@@ -198,7 +199,7 @@ class Gatherer:
         negated: bool = False,
     ) -> None:
         """Gives a state or action to every subject."""
-        partial = self._partly(subjects)
+        partial = self._partly(subjects) and not negated
         for thing in self.things(subjects[:_MOST_PAIRS]):
             said = (text, negated, partial)
             known = [t for t in thing.traits if (t.key, t.negated, t.partial) == said]

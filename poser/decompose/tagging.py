@@ -96,7 +96,7 @@ _INTRANSITIVE = word_set(
     fade gallop graze lounge chirp hum buzz surround captivate
     """
 )
-_NOUNS_TOO = word_set("light remote square spiral oval classic original mobile solid liquid")
+NOUNS_TOO = word_set("light remote square spiral oval classic original mobile solid liquid")
 _PLACING = word_set("stand lie sit hang be there")
 _AFTER_THERE = word_set("is are was were 's 're should must shall will can appears appear")
 _SIDES = word_set("left right top bottom middle front back center centre")
@@ -333,7 +333,7 @@ class _Tagger:
             if before in ("DET", "POSS") and not nounish:
                 return "NOUN"
             return "ADV" if before != "NOUN" or not is_in("adjectives", lower) else "ADJ"
-        if lower in _NOUNS_TOO and before == "NOUN" and not nounish:
+        if lower in NOUNS_TOO and before == "NOUN" and not nounish:
             return "NOUN"
         if lower in _SIDES and before in ("DET", "POSS", "GEN") and not nounish:
             return "NOUN"
@@ -372,7 +372,7 @@ class _Tagger:
         base = verb_base(lower)
         listed = is_in("adjectives", lower)
         summed = before == "DET" and self.words[-1].lower in ("both", "each", "all")
-        if summed and not (nounish and listed):
+        if summed and not (nounish and (listed or base in _INTRANSITIVE)):
             return "GER"
         if before in _EDGE:
             if nounish and is_in("ing_compounds", lower):

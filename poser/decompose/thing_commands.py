@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from poser.core.plan import Command, Criterion, CriterionKind, Op
 from poser.decompose.english import English, with_article
 from poser.decompose.lexicon import is_in, word_set
-from poser.decompose.morphology import article, number_word
+from poser.decompose.morphology import article, is_uncounted, number_word
 from poser.decompose.scene import Scene, Span, Thing, Trait
 from poser.decompose.sources import Sources
 
@@ -188,7 +188,7 @@ class ThingBuilder:
         "Two red cups and three blue cups" are five cups: asked of the last of them, if the prompt
         gives numbers, or tells all of them apart, and no picture is given that may have more.
         """
-        if last is not alike[-1] or self.scene.editing or last.proper:
+        if last is not alike[-1] or self.scene.editing or last.proper or is_uncounted(last.name):
             return []
         stated = any(t.count is not None for t in alike)
         known = all(t.count is not None or not (t.many or t.quantifier) for t in alike)
@@ -197,8 +197,10 @@ class ThingBuilder:
         if any(t.role != "thing" or t.owner is not None or t.further for t in alike):
             return []
         first, *others = (t.count or 1 for t in alike)
-        told = len(others) > 1 and first == sum(others)  # "four balloons: one red balloon, ..."
-        total = first if told else first + sum(others)
+        # "Four balloons: one red balloon, ...", "three cats ... A black cat is in the middle."
+        bare = all(t.kind == "action" or t.partial for t in alike[0].traits)
+        whole = bare and first > 1 and first >= sum(others)
+        total = first if whole else first + sum(others)
         asked = self.english.counts(last, total)
         return [self._criterion(asked, "count", (last.name, str(total)), needs=[entity.id])]
 

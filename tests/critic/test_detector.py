@@ -89,6 +89,7 @@ def asked(
             asked("Are two of the cars left of the tree?", "relation", "car", "tree", "left of"),
             True,
         ),
+        (asked("Are ten of the cars above the bird?", "relation", "car", "bird", "above"), None),
         (asked("Is one of the cars above the bird?", "relation", "car", "bird", "above"), True),
         (
             asked("Is one of the cars right of the tree?", "relation", "car", "tree", "right of"),

@@ -16,7 +16,7 @@ from envs.layout import Layout
 from policies.export import PolicyFileError, load_policy
 from policies.training.checkpoint import Checkpoint
 from policies.training.config import Stage, TrainConfig, TrainingError, checked, resumed
-from policies.training.run import SilentWatcher, Training
+from policies.training.run import START, SilentWatcher, Training
 from policies.training.validation import greedy, play, uniform
 from policies.training.worlds import MakeWorld, World
 from tests.policies.tiny_worlds import Bandits, bandits
@@ -275,8 +275,8 @@ def test_training_begins_with_a_given_policy_and_never_ends_below_it(tmp_path: P
     assert (began["leg"], began["steps"], len(legs)) == (0, 0, 2)
     _, card = load_policy(first)
     _, further = load_policy(tmp_path / "more" / "policy")
-    assert further.worlds["start"] == {"policy": card.weights}
-    assert {*card.worlds, "more"} <= set(further.worlds)
+    assert further.worlds[START] == {"policy": card.weights}
+    assert set(further.worlds) == {START, "more", *(f"{START}/{name}" for name in card.worlds)}
     assert further.training["config"]["start"] == "policy"  # type: ignore[index, call-overload]
     best = max(f["validation/return"] for f in seen.legs)
     assert further.training["validation"]["return"] == best  # type: ignore[index, call-overload]

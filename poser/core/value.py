@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,18 @@ class Value(BaseModel):
     """A frozen value. ``from_json(value.to_json()) == value`` for every value of every subclass."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other values in fields; what was worked out from the old ones is left out.
+
+        Args:
+            update: Values by field, not validated.
+            deep: Whether values are copied too.
+        """
+        copy = super().model_copy(update=update, deep=deep)
+        for name in set(copy.__dict__) - set(type(self).model_fields):
+            del copy.__dict__[name]
+        return copy
 
     def to_json(self) -> str:
         """This value as one line of JSON."""

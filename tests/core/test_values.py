@@ -48,6 +48,9 @@ def test_the_shares_of_commands_are_of_what_is_judged(plan: Plan) -> None:
     shares = plan.shares
     assert list(shares) == [c.id for c in plan.commands]
     assert sum(shares.values()) == pytest.approx(1.0 if plan.judged else 0.0)
+    fewer = plan.model_copy(update={"commands": plan.commands[:1]})
+    assert list(fewer.shares) == [c.id for c in fewer.commands]
+    assert {k.id for k in fewer.judged} <= {k.id for k in fewer.criteria}
     unjudged = plan.setting_aside({k.id: "outside its scope" for k in plan.criteria})
     assert set(unjudged.shares.values()) <= {0.0}
 

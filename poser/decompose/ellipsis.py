@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from poser.decompose.lexicon import is_in
-from poser.decompose.morphology import number_value, plural, singular
+from poser.decompose.morphology import is_plural, number_value, plural, singular
 from poser.decompose.phrases import modifier_kind
 from poser.decompose.tagging import NOUNS_TOO, Word
 
@@ -14,16 +14,21 @@ _SIDES = {"left": "on", "right": "on", "middle": "in", "top": "at", "bottom": "a
 _SINGLE = ("a", "an", "another", "one")
 
 
-def with_nouns(words: Sequence[Word]) -> list[Word]:
+def with_nouns(words: Sequence[Word], before: Sequence[Word] = ()) -> list[Word]:
     """The words, with each noun that is left out put in.
 
     A noun is left out where a number, "a" or "the", and adjectives, are followed by "and", and that
     by a number, adjectives and the noun; in a list a comma does for all "and" but the last. What is
     put in stands for no word of the prompt: it begins and ends where the last adjective ends. "One"
     or "ones" after an adjective is the noun that was named before.
+
+    Args:
+        words: Of a sentence.
+        before: Of the sentence before, for "A red car ... . A blue one ...".
     """
     words = _with_colours(_with_sides(words))
-    words = [named for index in range(len(words)) for named in _named(words, index)]
+    both = [*before, *words]
+    words = [w for index in range(len(before), len(both)) for w in _named(both, index)]
     complete: list[Word] = []
     index = 0
     while index < len(words):
@@ -72,7 +77,8 @@ def _with_sides(words: Sequence[Word]) -> list[Word]:
 def _named(words: Sequence[Word], index: int) -> list[Word]:
     """The word there, or, of "a blue one", the noun that it stands for."""
     word = words[index]
-    if word.lower not in ("one", "ones") or index == 0 or words[index - 1].tag != "ADJ":
+    said = word.tag == "PRON" and word.lower in ("one", "ones")
+    if not said or index == 0 or words[index - 1].tag != "ADJ":
         return [word]
     start = index - 1
     while start > 0 and words[start].tag in ("ADJ", "ADV"):
@@ -91,6 +97,8 @@ def _named(words: Sequence[Word], index: int) -> list[Word]:
     while first > 0 and words[first - 1].tag == "NOUN":
         first -= 1
     texts = [w.lower for w in words[first : last + 1]]
+    if words[start].lower == "the" and is_plural(texts[-1]):
+        return [word]  # one of those
     texts[-1] = plural(texts[-1]) if word.lower == "ones" else singular(texts[-1])
     return [Word(text, text, "NOUN", word.tokens) for text in texts]
 

@@ -13,7 +13,7 @@ from poser.decompose.reference import References
 from poser.decompose.scene import Scene
 from poser.decompose.segments import Segment, segments
 from poser.decompose.sources import Sources
-from poser.decompose.tagging import tag
+from poser.decompose.tagging import Word, tag
 from poser.decompose.tokens import is_content, sentences, tokenise
 
 _REMEDY = "say what the picture shows, for example: a red car left of a tree on a beach"
@@ -55,14 +55,16 @@ class RuleDecomposer:
         scene.editing = _edits(pieces, has_picture)
         clauses = ClauseReader(scene, references)
         edits = EditReader(scene, references, clauses)
+        before: list[Word] = []
         for piece in pieces:
             if piece.kind == "edit":
                 edits.read(piece)
             else:
                 carry = list(piece.opening)
                 for stretch in take_looks(piece.tokens, scene, piece.opening):
-                    clauses.read(with_nouns(tag(stretch)), carry=carry)
-                    carry = []
+                    words = with_nouns(tag(stretch), before)
+                    clauses.read(words, carry=carry)
+                    carry, before = [], words
         if scene.editing:
             for thing in scene.things:
                 if thing.definite and thing.role == "thing":

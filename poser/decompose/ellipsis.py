@@ -91,9 +91,10 @@ def _named(words: Sequence[Word], index: int) -> list[Word]:
         return [word]
     kind = modifier_kind(words[index - 1].lower)
     like = [n for n in heads if kind in _kinds(words, n)]
-    like = like or [n for n in heads if not is_in("persons", singular(words[n].lower))] or heads
-    alike = [n for n in like if _after_preposition(words, n) == placed]
-    last = first = (alike or like)[-1]
+    if not like:
+        things = [n for n in heads if not is_in("persons", singular(words[n].lower))] or heads
+        like = [n for n in things if _after_preposition(words, n) == placed] or things
+    last = first = like[-1]
     while first > 0 and words[first - 1].tag == "NOUN":
         first -= 1
     texts = [w.lower for w in words[first : last + 1]]

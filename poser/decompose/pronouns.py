@@ -103,6 +103,8 @@ class PronounReader(DenialReader):
         of = [word.lower for word in self.words[end : end + 2]]
         if of in (["of", "them"], ["of", "which"], ["of", "whom"]):
             return end + 2
-        placed = end < len(self.words) and self.words[end].tag in ("PREP", "GER") and of[0] != "of"
+        placed = (
+            end < len(self.words) and self.words[end].tag in ("PREP", "GER", "BE") and of[0] != "of"
+        )
         several = self.references.pronoun("some") if placed else []
         return end if any((t.count or 0) > (phrase.count or 0) for t in several) else None

@@ -27,7 +27,7 @@ def main() -> None:
     from critic.rubric import THRESHOLD
     from envs.layout import Layout
     from envs.rules import Rules
-    from envs.simulation import KnownExperts, Ranges
+    from envs.simulation import KnownExperts
     from envs.simulation.vector import SimulatedVecEnv
     from experts.registry import load_registry
     from policies.training.dqn import train_dqn
@@ -38,7 +38,7 @@ def main() -> None:
         layout = Layout(16, len(experts), 0, 0)
         known = KnownExperts({i: registry[i] for i in registry}, registry.tables)
         rules = Rules(threshold=THRESHOLD)
-        venv = SimulatedVecEnv(ENVS, layout, Ranges(), options.seed, rules, known)
+        venv = SimulatedVecEnv(ENVS, layout, seed=options.seed, rules=rules, known=known)
         train_dqn(venv, steps, options.seed, options.out, layout=layout, experts=experts)
     print(f"{steps} steps, {len(experts)} experts: {options.out}")
     write(options.json, {"steps": steps, "experts": experts})

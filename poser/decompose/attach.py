@@ -75,7 +75,7 @@ class AttachReader(NounReader):
 
     def _hang(self, link: Link, phrase: Phrase, things: list[int]) -> None:
         """Relates the things by the link, or makes them parts."""
-        belongs = link.kind == "have" or link.name in ("with", "wearing", "having")
+        belongs = link.has or link.name == "wearing"
         if belongs and self.gather.own(link, things, phrase):
             return
         worn = link.name in ("in", "dressed in") and all(
@@ -154,14 +154,12 @@ class AttachReader(NounReader):
                 now.link = None
                 now.subject = now.last = things
                 return
-            fresh = phrase.determiner in ("indef", "another") or phrase.count is not None
             placed = end < len(self.words) and self.words[end].lower in SPATIAL - {"in"}
-            bare = placed and phrase.plural and not phrase.determiner
-            if not (spatial and (bare or (fresh and (now.comma or placed)))):
+            listed = now.comma and _introduced(phrase)
+            if not (spatial and (listed or (placed and _fresh(phrase)))):
                 self._hang(link, phrase, things)
-                belongs = link.kind == "have" or link.name in ("with", "having")
                 placed = end < len(self.words) and self.words[end].tag == "PREP"
-                now.last = things if belongs and placed else [*now.last, *things]
+                now.last = things if link.has and placed else [*now.last, *things]
                 return
             now.link = None
             now.subject = now.last = things
@@ -191,12 +189,10 @@ class AttachReader(NounReader):
             return follows.tag != "ADJ"
         if follows.tag == "ADJ":
             return False
-        bare = phrase.plural and not phrase.determiner
-        fresh = phrase.determiner in ("indef", "another") or phrase.count is not None or bare
-        if now.link is None or now.link.kind == "front" or not fresh:
+        if now.link is None or now.link.kind == "front" or not _fresh(phrase):
             return False
         if follows.tag == "GER":
-            held = now.link.kind in ("have", "verb") or now.link.name in ("with", "having")
+            held = now.link.has or now.link.kind == "verb"
             acts = is_in("persons", phrase.lemma) or is_in("animals", phrase.lemma)
             return acts or not (held or is_in("clothing", phrase.lemma))
         known = all(self.scene.things[i].definite for i in now.last)
@@ -274,3 +270,13 @@ class AttachReader(NounReader):
             target = target[-1:]
         if target and pending is None:
             self._traits(target, modifiers, [], negated=self._verbless(index))
+
+
+def _introduced(phrase: Phrase) -> bool:
+    """Whether the phrase speaks of "a" thing, or of so many."""
+    return phrase.determiner in ("indef", "another") or phrase.count is not None
+
+
+def _fresh(phrase: Phrase) -> bool:
+    """Whether the phrase names something new: "a cat", "two cats", "cats"."""
+    return _introduced(phrase) or (phrase.plural and not phrase.determiner)

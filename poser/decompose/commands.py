@@ -115,7 +115,7 @@ class PlanBuilder(ThingBuilder):
     ) -> bool:
         """Adds "b right of a" to the command that has "a left of b": one change serves both."""
         inverse = _INVERSE.get(relation.name)
-        if inverse is None or relation.object is None or relation.negated or relation.partial:
+        if inverse is None or relation.object is None or relation.negated or relation.share:
             return False
         index = self._placed.get((relation.object, relation.subject, inverse))
         if index is None:

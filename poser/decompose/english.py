@@ -74,7 +74,7 @@ class English:
 
     def described(self, thing: Thing, *, kinds: tuple[str, ...] = ("colour", *_IN_NAME)) -> str:
         """The thing with count and adjectives: "two big red apples"."""
-        traits = [t for t in thing.traits if not t.negated and not t.edit and not t.partial]
+        traits = [t for t in thing.traits if not t.negated and not t.edit and not t.share]
         said = [t for t in traits if t.kind in kinds and t.kind != "colour" and _before(t)]
         plain = [t.text for t in said if t.kind != "material"]
         materials = [t.text for t in said if t.kind == "material"]
@@ -136,14 +136,13 @@ class English:
             said = self.described(thing, kinds=(trait.kind,))
             return f"{self.is_are(thing).capitalize()} there {said}?"
         start = f"{self.is_are(thing).capitalize()} {self.the(thing)}"
-        if trait.partial and trait.kind in ("colour", *_IN_NAME) and _before(trait):
+        if trait.share and trait.kind in ("colour", *_IN_NAME) and _before(trait):
             if trait.share > 1:
                 number = number_word(trait.share)
                 return f"Are there {number} {trait.text} {plural(thing.name)}?"
             return f"Is there {with_article(f'{trait.text} {thing.name}')}?"
-        if trait.partial:
-            is_are = "Are" if trait.share > 1 else "Is"
-            start = f"{is_are} {number_word(trait.share)} of {self.the(thing)}"
+        if trait.share:
+            start = f"{'Are' if trait.share > 1 else 'Is'} {self.some_of(thing, trait.share)}"
         return f"{start} {self.predicate(thing, trait)}?"
 
     def predicate(self, thing: Thing, trait: Trait) -> str:
@@ -168,7 +167,7 @@ class English:
         """Whether the relation holds."""
         subject = self.scene.things[relation.subject]
         start = self.is_are(subject).capitalize()
-        if relation.partial:
+        if relation.share:
             start = "Are" if relation.share > 1 else "Is"
         said = self.subject(relation)
         if relation.object is None:
@@ -181,8 +180,12 @@ class English:
 
     def subject(self, relation: Relation) -> str:
         """Of what a relation is: "the cat", "one of the cats"."""
-        said = self.the(self.scene.things[relation.subject])
-        return f"{number_word(relation.share)} of {said}" if relation.partial else said
+        return self.some_of(self.scene.things[relation.subject], relation.share)
+
+    def some_of(self, thing: Thing, share: int) -> str:
+        """So many of the things, "two of the cats"; all of them where it is 0."""
+        said = self.the(thing)
+        return f"{number_word(share)} of {said}" if share else said
 
     def looks(self, look: Look) -> str:
         """Whether the picture is of that style or medium."""
@@ -266,7 +269,7 @@ class English:
         """The relation as a phrase of a caption: "a cat left of a dog"."""
         subject = self.scene.things[relation.subject]
         first = self._plain(subject)
-        if relation.partial:
+        if relation.share:
             named = plural(subject.name) if relation.share > 1 else subject.name
             first = f"{number_word(relation.share)} {named}"
         if relation.object is None:

@@ -79,7 +79,7 @@ class PronounReader(DenialReader):
         only = alike[0] if len(alike) == 1 else None
         if only is None or (only.count or 0) < 2:
             return None
-        named = {t.key for t in only.traits if t.partial and t.share == 1}
+        named = {t.key for t in only.traits if t.share == 1}
         again = phrase.determiner == "def" and not phrase.plural
         if again and any(m.key in named for m in phrase.modifiers):
             return only  # "One apple is red. The red apple is ..."

@@ -43,6 +43,11 @@ class Link:
     verb: Verbal | None = None
     negated: bool = False
 
+    @property
+    def has(self) -> bool:
+        """Whether it says what its subjects have."""
+        return self.kind == "have" or self.name in ("with", "having")
+
 
 @dataclass(slots=True)
 class Front:
@@ -117,8 +122,10 @@ class Gatherer:
         self.partial: list[int] = []
         self.share = 1
 
-    def _partly(self, subjects: Sequence[int]) -> bool:
-        return bool(subjects) and list(subjects) == self.partial
+    def _share(self, subjects: Sequence[int], *, negated: bool) -> int:
+        """Of how many of the subjects something holds; 0 where of all. A denial is of all."""
+        partly = bool(subjects) and list(subjects) == self.partial and not negated
+        return self.share if partly else 0
 
     def things(self, indices: Sequence[int]) -> list[Thing]:
         """The things of these indices."""
@@ -135,8 +142,8 @@ class Gatherer:
                 self.scene.relate(
                     Relation(
                         subject, other, link.name, spans=[*link.spans, *spans],
-                        negated=link.negated, share=self.share,
-                        partial=self._partly(link.subjects) and not link.negated,
+                        negated=link.negated,
+                        share=self._share(link.subjects, negated=link.negated),
                     )
                 )  # fmt: skip
         if not made:
@@ -152,7 +159,7 @@ class Gatherer:
             self.scene.relate(
                 Relation(
                     subject, None, name, region, list(spans), negated=negated,
-                    share=self.share, partial=self._partly(subjects) and not negated,
+                    share=self._share(subjects, negated=negated),
                 )
             )  # fmt: skip
 
@@ -182,12 +189,11 @@ class Gatherer:
         extra: Sequence[Span] = (),
     ) -> None:
         """Gives an attribute to every subject."""
-        partial = self._partly(subjects) and not negated
+        share = self._share(subjects, negated=negated)
         for thing in self.things(subjects[:_MOST_PAIRS]):
             trait = self.references.describe(thing, modifier, negated=negated)
             trait.spans.extend(extra)
-            if partial:
-                trait.partial, trait.share = True, self.share
+            trait.share = share or trait.share
 
     def state(
         self,
@@ -199,24 +205,14 @@ class Gatherer:
         negated: bool = False,
     ) -> None:
         """Gives a state or action to every subject."""
-        partial = self._partly(subjects) and not negated
+        share = self._share(subjects, negated=negated)
         for thing in self.things(subjects[:_MOST_PAIRS]):
-            said = (text, negated, partial)
-            known = [t for t in thing.traits if (t.key, t.negated, t.partial) == said]
+            said = (text, negated, share > 0)
+            known = [t for t in thing.traits if (t.key, t.negated, t.share > 0) == said]
             if known:
                 known[0].spans.extend(spans)
             else:
-                thing.traits.append(
-                    Trait(
-                        text,
-                        text,
-                        kind,
-                        list(spans),
-                        negated,
-                        partial=partial,
-                        share=self.share if partial else 1,
-                    )
-                )
+                thing.traits.append(Trait(text, text, kind, list(spans), negated, share=share))
 
     def act(
         self,

@@ -26,8 +26,7 @@ class Trait:
         spans: Where the prompt says it.
         negated: Whether it is denied.
         edit: Whether it changes a given thing.
-        partial: Whether it holds for some of the things only.
-        share: For how many, where it is partial.
+        share: Of how many of the things it holds; 0 where of all.
         compared: Whether it compares the thing with what it was: "bigger".
     """
 
@@ -37,8 +36,7 @@ class Trait:
     spans: list[Span]
     negated: bool = False
     edit: bool = False
-    partial: bool = False
-    share: int = 1
+    share: int = 0
     compared: bool = False
 
 
@@ -120,8 +118,7 @@ class Relation:
         negated: Whether it is denied.
         edit: Whether it changes a given picture.
         also: The second object of "between".
-        partial: Whether it holds for some of the things that the subject is only.
-        share: For how many, where it is partial.
+        share: Of how many of the things that the subject is it holds; 0 where of all.
     """
 
     subject: int
@@ -132,8 +129,7 @@ class Relation:
     negated: bool = False
     edit: bool = False
     also: int | None = None
-    partial: bool = False
-    share: int = 1
+    share: int = 0
 
 
 @dataclass(slots=True)

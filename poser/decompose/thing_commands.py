@@ -198,7 +198,7 @@ class ThingBuilder:
             return []
         first, *others = (t.count or 1 for t in alike)
         # "Four balloons: one red balloon, ...", "three cats ... A black cat is in the middle."
-        bare = all(t.kind == "action" or t.partial for t in alike[0].traits)
+        bare = all(t.kind == "action" or t.share for t in alike[0].traits)
         whole = bare and first > 1 and first >= sum(others)
         total = first if whole else first + sum(others)
         asked = self.english.counts(last, total)
@@ -265,7 +265,7 @@ class ThingBuilder:
     def _part(self, thing: Thing, owner: Thing, criteria: list[Criterion]) -> None:
         """A part of a thing, with all that is said of it: "give the cat green eyes"."""
         said = self.english.described(thing)
-        traits = [t for t in thing.traits if not t.partial]
+        traits = [t for t in thing.traits if not t.share]
         criteria[:0] = self._take(owner)
         criteria.extend(self._trait(thing, t) for t in traits)
         spans = thing.spans + [s for t in traits for s in t.spans]
@@ -302,16 +302,12 @@ class ThingBuilder:
 
     def _colours(self, thing: Thing) -> None:
         colours = [t for t in thing.traits if t.kind == "colour"]
-        for trait in (t for t in thing.traits if t.partial and not t.negated):
+        for trait in (t for t in thing.traits if t.share and not t.negated):
             verb = "show" if trait.kind == "action" else "make"
-            self._attribute(
-                thing,
-                [trait],
-                [],
-                f"{verb} {number_word(trait.share)} of {self.english.the(thing)} {trait.text}",
-            )
+            some = self.english.some_of(thing, trait.share)
+            self._attribute(thing, [trait], [], f"{verb} {some} {trait.text}")
         for negated in (False, True):
-            chosen = [t for t in colours if t.negated == negated and not t.partial]
+            chosen = [t for t in colours if t.negated == negated and not t.share]
             if not chosen:
                 continue
             waiting = self._take(thing)
@@ -338,7 +334,7 @@ class ThingBuilder:
         return noun if thing.many else _a(noun)
 
     def _attributes(self, thing: Thing) -> None:
-        plain = [t for t in thing.traits if t.kind not in ("colour", "action") and not t.partial]
+        plain = [t for t in thing.traits if t.kind not in ("colour", "action") and not t.share]
         for negated in (False, True):
             chosen = [t for t in plain if t.negated == negated]
             if chosen:
@@ -348,7 +344,7 @@ class ThingBuilder:
                 wish = f"not {said}" if negated else said
                 target = self.english.one_of(thing, chosen[0])
                 self._attribute(thing, chosen, waiting, f"make {target} {wish}")
-        for trait in (t for t in thing.traits if t.kind == "action" and not t.partial):
+        for trait in (t for t in thing.traits if t.kind == "action" and not t.share):
             waiting = self._take(thing)
             wish = f"not {trait.text}" if trait.negated else trait.text
             self._attribute(thing, [trait], waiting, f"show {self.english.the(thing)} {wish}")
